@@ -1,0 +1,18 @@
+"""Why: every refusal, finding and answer carries its reasons in both languages."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One reason, as a supervisor reads it; `rule` is the number in the rule catalogue, None where it is ours."""
+
+    code: str
+    zh: str
+    en: str
+    rule: int | None = None
+
+    def as_dict(self) -> dict:
+        return asdict(self)
