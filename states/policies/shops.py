@@ -1,0 +1,100 @@
+"""All the policies of one shop, as its shop file sets them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Self
+from zoneinfo import ZoneInfo
+
+import phonenumbers
+from pydantic import AfterValidator, Field, model_validator
+
+from states.policies.aftercare import AftercarePolicy
+from states.policies.audit import AuditedOrder, AuditPolicy
+from states.policies.dispatch import DispatchPolicy, Promise
+from states.policies.freight import FreightPolicy
+from states.policies.hours import OpeningHours
+from states.policies.reminders import PaymentPolicy, PlannedRung
+from states.policies.settings import Policy, Zone
+from states.reasons import Reason
+
+
+class Language(StrEnum):
+    ZH = "zh"
+    EN = "en"
+
+
+def _phone_region(code: str) -> str:
+    if code not in phonenumbers.SUPPORTED_REGIONS:
+        raise ValueError(f'{code!r} is not a region with phone numbers: write a country code such as "CN"')
+    return code
+
+
+class ShopPolicies(Policy):
+    """One shop: who it is, when its desks are there, and its policies.
+
+    The methods answer for this shop, with its zone and the contact hours of its payment desk.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    title: Annotated[str, Field(min_length=1)]
+    title_en: Annotated[str, Field(min_length=1)]
+    zone: Zone = ZoneInfo("Asia/Shanghai")
+    language: Language = Language.ZH
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "CNY"
+    phone_region: Annotated[str, AfterValidator(_phone_region)] = "CN"
+    desks: dict[str, OpeningHours]
+    payment: PaymentPolicy
+    audit: AuditPolicy = AuditPolicy()
+    dispatch: DispatchPolicy
+    freight: FreightPolicy | None = None
+    aftercare: AftercarePolicy = AftercarePolicy()
+
+    @model_validator(mode="after")
+    def _desk_exists(self) -> Self:
+        if self.payment.desk not in self.desks:
+            known = ", ".join(self.desks) or "none"
+            raise ValueError(f"payment.desk: there is no desk {self.payment.desk!r}, only {known}")
+        return self
+
+    @property
+    def contact_hours(self) -> OpeningHours:
+        """When buyers may be reminded or called about a payment."""
+        return self.desks[self.payment.desk]
+
+    def pay_by(self, placed_at: datetime) -> datetime:
+        """See PaymentPolicy.pay_by."""
+        return self.payment.pay_by(placed_at)
+
+    def plan(self, placed_at: datetime, pay_by: datetime) -> tuple[PlannedRung, ...]:
+        """See PaymentPolicy.plan."""
+        return self.payment.plan(placed_at, pay_by, self.contact_hours, self.zone)
+
+    def next_rung(self, done: int | None, placed_at: datetime, pay_by: datetime) -> PlannedRung | None:
+        """See PaymentPolicy.next_rung."""
+        return self.payment.next_rung(done, placed_at, pay_by, self.contact_hours, self.zone)
+
+    def in_contact_hours(self, at: datetime) -> bool:
+        """Whether buyers may be reminded now."""
+        return self.contact_hours.is_open(at, self.zone)
+
+    def findings(self, order: AuditedOrder, at: datetime) -> tuple[Reason, ...]:
+        """See AuditPolicy.findings."""
+        return self.audit.findings(order, at, self.phone_region)
+
+    def promise(self, paid_at: datetime) -> Promise:
+        """See DispatchPolicy.promise_for."""
+        return self.dispatch.promise_for(paid_at, self.zone)
+
+    def next_cutoff(self, at: datetime) -> datetime:
+        """See DispatchPolicy.next_cutoff."""
+        return self.dispatch.next_cutoff(at, self.zone)
+
+    def last_cutoff(self, at: datetime) -> datetime:
+        """See DispatchPolicy.last_cutoff."""
+        return self.dispatch.last_cutoff(at, self.zone)
+
+    def cutoffs_between(self, start: datetime, end: datetime) -> tuple[datetime, ...]:
+        """See DispatchPolicy.cutoffs_between."""
+        return self.dispatch.cutoffs_between(start, end, self.zone)
