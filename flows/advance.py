@@ -1,0 +1,112 @@
+"""The one way to move a case (promise 1).
+
+`advance` takes many requests at once: it locks the cases, decides on light views without any I/O, and
+writes changes, timers, holds and what is owed in a handful of bulk statements. The caller's transaction
+makes it all or nothing. A case on which deciding goes wrong is left as it was; the others go on.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import OperationalError
+
+from flows import ledger, order_cases
+from flows.case_work import CaseWork
+from flows.masking import mask_text
+from flows.requests import Advanced, DueWork, Outcome, Request, Status
+from models.database import transaction
+
+log = logging.getLogger("kefu")
+TRIES = 5  # when another writer was quicker
+
+
+class StaleCases(Exception):
+    """Somebody else moved a case between our reading and our writing; nothing of ours was kept."""
+
+
+def advance(
+    connection: Connection,
+    requests: Sequence[Request | DueWork],
+    *,
+    recorded_at: datetime,
+    flow_run: str | None = None,
+    cases: Any = order_cases,
+) -> Advanced:
+    """Decide these requests, in the sequence of their times, and store all that follows.
+
+    Each gets an outcome of its own; a refusal is an answer, not an error. Raises StaleCases when another
+    writer was quicker: roll back and ask again (`advancing` does).
+    """
+    report = Advanced()
+    told = [r for r in requests if isinstance(r, Request)]
+    cases.begin(connection, told)
+    ids = cases.find(connection, told)
+    due = [r for r in requests if isinstance(r, DueWork)]
+    views = cases.load(connection, sorted({*ids.values(), *(d.case_id for d in due)}), told)
+    works = {id_: CaseWork(cases.lifecycle, view, report, view.version) for id_, view in views.items()}
+    broken: dict[int, str] = {}
+    for request in sorted(requests, key=_moment):
+        case_id = request.case_id if isinstance(request, DueWork) else ids.get((request.shop, request.no))
+        report.outcomes.append(_answer(request, works.get(case_id), broken))
+    sound = [work for id_, work in works.items() if id_ not in broken]
+    ledger.begin_batches(connection, sound)
+    if cases.save(connection, sound):
+        raise StaleCases
+    ledger.write(connection, cases.kind, sound, recorded_at=recorded_at, flow_run=flow_run, report=report)
+    return report
+
+
+def advancing(
+    engine: Engine,
+    requests: Sequence[Request | DueWork],
+    *,
+    recorded_at: datetime,
+    flow_run: str | None = None,
+    dry_run: bool = False,
+) -> Advanced:
+    """`advance` in a transaction of its own; tried again when another writer was quicker."""
+
+    def once() -> Advanced:
+        with transaction(engine, dry_run=dry_run) as connection:
+            return advance(connection, requests, recorded_at=recorded_at, flow_run=flow_run)
+
+    return _insisting(once)
+
+
+def _insisting(once: Callable[[], Advanced]) -> Advanced:
+    for _ in range(TRIES - 1):
+        try:
+            return once()
+        except StaleCases:
+            continue
+        except OperationalError as error:
+            if getattr(error.orig, "sqlstate", None) not in ("40P01", "40001"):  # deadlock, serialization
+                raise
+    return once()
+
+
+def _moment(request: Request | DueWork) -> datetime:
+    return request.at if isinstance(request, Request) else request.until
+
+
+def _answer(request: Request | DueWork, work: CaseWork | None, broken: dict[int, str]) -> Outcome:
+    if work is None:
+        return Outcome(request, Status.UNKNOWN, getattr(request, "no", ""))
+    view = work.view
+    if view.id in broken:
+        return Outcome(request, Status.FAILED, view.no, error=broken[view.id])
+    try:
+        if isinstance(request, Request):
+            return work.answer(request)
+        changes = work.catch_up(request.until)
+        status = Status.CHANGED if changes or not work.refusals else Status.REFUSED
+        return Outcome(request, status, view.no, changes, tuple(work.refusals))
+    except Exception as error:  # one bad case stops nothing (promise 8)
+        broken[view.id] = mask_text(f"{type(error).__name__}: {error}")
+        log.error("order %s could not be worked on: %s", view.no, broken[view.id])
+        return Outcome(request, Status.FAILED, view.no, error=broken[view.id])

@@ -1,0 +1,255 @@
+"""One case while it is being advanced: its light view, and the rows that its changes bring with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from types import SimpleNamespace
+from typing import Any
+
+from flows.requests import Advanced, Outcome, Request, Status
+from states import follow_ups as f
+from states.errors import Refused
+from states.lifecycle import Asked, Change, Lifecycle
+from states.order_reasons import contradicts
+from states.reasons import Reason
+
+TIMER = "timer"  # the actor of whatever nobody asked for
+
+
+@dataclass
+class CaseWork:
+    """Decides request after request on one view; nothing is written until all of the batch is decided."""
+
+    lifecycle: Lifecycle
+    view: Any
+    report: Advanced
+    old_version: int = 0
+    changes: list[dict] = field(default_factory=list)
+    timers: list[SimpleNamespace] = field(default_factory=list)  # set or touched by this work
+    owed: list[tuple[f.Owe, str, datetime]] = field(default_factory=list)
+    holds: list[SimpleNamespace] = field(default_factory=list)
+    notes: list[dict] = field(default_factory=list)
+    settled: list[tuple[tuple[str, ...], datetime, str]] = field(default_factory=list)
+    batches: list[datetime] = field(default_factory=list)
+    opted_out_at: datetime | None = None
+    refusals: list[Reason] = field(default_factory=list)  # what the rules said no to when a timer asked
+
+    # -- what is asked -------------------------------------------------------------------------------
+
+    def answer(self, request: Request) -> Outcome:
+        """Tell a fact or ask for a decision, after whatever fell due before it (promise 3)."""
+        if request.key is not None and request.key in self.view.known:
+            return self._told_before(request)
+        if request.trigger not in self.lifecycle.urgent:
+            self.catch_up(request.at, inclusive=False)
+        waiting = self._waiting_timer(request.trigger)
+        asked = Asked(
+            request.trigger,
+            request.at,
+            request.by,
+            request.facts,
+            round=waiting.round if waiting else None,
+            details=request.details,
+        )
+        try:
+            return Outcome(request, Status.CHANGED, self.view.no, self._decide(asked, request.key, waiting))
+        except Refused as no:
+            return Outcome(request, Status.REFUSED, self.view.no, reasons=no.reasons)
+
+    def catch_up(self, horizon: datetime, *, inclusive: bool = True) -> list[Change]:
+        """Do what has fallen due by the horizon, each at its own time, so that the outcome is the same
+        however late we come to it."""
+        changes: list[Change] = []
+        while timer := self._next_due(horizon, inclusive):
+            changes += self._try(timer, horizon)
+        return changes
+
+    # -- deciding ------------------------------------------------------------------------------------
+
+    def _decide(self, asked: Asked, key: str | None, waiting: SimpleNamespace | None) -> list[Change]:
+        change, rows = self.lifecycle.decide(self.view, asked)
+        view = self.view
+        view.version += 1
+        view.changed_at = change.at
+        facts = plain({**change.facts, **({"round": asked.round} if asked.round is not None else {})})
+        self.changes.append(
+            {
+                "number": view.version,
+                "trigger": change.trigger,
+                "source": change.source,
+                "dest": change.dest,
+                "at": change.at,
+                "by": change.by,
+                "key": key,
+                "facts": facts,
+            }
+        )
+        if key is not None:
+            view.known[key] = (change.at, facts)
+        self.report.triggers[change.trigger] += 1
+        if waiting is not None and change.expected:
+            waiting.done_at, waiting.refused = change.at, None
+            self._touch(waiting)
+        self._cancel_outlived(change.at)
+        return [change, *self._follow(rows, asked)]
+
+    def _follow(self, rows: list[f.FollowUp], asked: Asked) -> list[Change]:
+        further: list[Change] = []
+        for row in rows:
+            match row:
+                case f.SetTimer():
+                    self._set_timer(row)
+                case f.Owe():
+                    round_ = asked.round if asked.round is not None else f"v{self.view.version}"
+                    self.owed.append((row, f"{asked.trigger}/{round_}/{row.what}", asked.at))
+                case f.PlaceHold():
+                    self._place_hold(row, asked)
+                case f.LiftHold():
+                    self._lift_hold(row, asked)
+                case f.Note():
+                    self._note(row, asked)
+                case f.Settle():
+                    self.settled.append((row.codes, asked.at, asked.by))
+                case f.JoinBatch():
+                    self.batches.append(row.cutoff_at)
+                case f.OptOut():
+                    self.opted_out_at = asked.at
+                case f.Ask():
+                    further += self._ask(row, asked.at)
+        return further
+
+    def _ask(self, row: f.Ask, at: datetime) -> list[Change]:
+        asked = Asked(row.trigger, at, row.by)
+        try:
+            return self._decide(asked, None, self._waiting_timer(row.trigger))
+        except Refused as no:
+            return self._follow(self.lifecycle.when_refused(self.view, asked, no.reasons, at), asked)
+
+    def _told_before(self, request: Request) -> Outcome:
+        """The same fact again is no news; the same fact told differently is something to look at."""
+        known_at, known = self.view.known[request.key]
+        told = plain(request.facts)
+        differing = sorted(k for k in {*told, *known} if k != "assumed" and told.get(k) != known.get(k))
+        if not (told.get("assumed") or known.get("assumed")) and request.at != known_at:
+            known, told = {**known, "at": f"{known_at:%FT%TZ}"}, {**told, "at": f"{request.at:%FT%TZ}"}
+            differing.append("at")
+        for name in differing:
+            reason = contradicts(f"{request.trigger}.{name}", str(known.get(name)), str(told.get(name)))
+            self._note(f.Note(reason, f"{request.key}.{name}={told.get(name)}"), request)
+        return Outcome(request, Status.CONTRADICTED if differing else Status.KNOWN, self.view.no)
+
+    # -- timers --------------------------------------------------------------------------------------
+
+    def _next_due(self, horizon: datetime, inclusive: bool) -> SimpleNamespace | None:
+        due = [
+            t
+            for t in self.view.timers
+            if t.done_at is None
+            and t.cancelled_at is None
+            and (t.due_at <= horizon if inclusive else t.due_at < horizon)
+        ]
+        return min(due, key=lambda t: (t.due_at, t.kind), default=None)
+
+    def _try(self, timer: SimpleNamespace, horizon: datetime) -> list[Change]:
+        self.report.claimed += 1
+        self._touch(timer)
+        asked = Asked(self.lifecycle.timers[timer.kind].trigger, timer.due_at, TIMER, round=timer.round)
+        try:
+            changes = self._decide(asked, None, timer)
+            self.report.done += 1
+            return changes
+        except Refused as no:
+            self.report.refused += 1
+            self.refusals.extend(no.reasons)
+            timer.refused = no.reasons[0].code
+            rows = self.lifecycle.when_refused(self.view, asked, no.reasons, horizon)
+            moves = [r.due_at for r in rows if isinstance(r, f.MoveTimer)]
+            if moves:
+                timer.due_at = moves[0]
+            else:
+                timer.done_at = asked.at
+            return self._follow(rows, asked)
+
+    def _waiting_timer(self, trigger: str) -> SimpleNamespace | None:
+        """A thing done by hand is the thing its timer waits for."""
+        kind = self.lifecycle.timer_of.get(trigger)
+        waiting = [
+            t for t in self.view.timers if t.kind == kind and t.done_at is None and t.cancelled_at is None
+        ]
+        return min(waiting, key=lambda t: t.round, default=None)
+
+    def _set_timer(self, row: f.SetTimer) -> None:
+        rounds = [t.round for t in self.view.timers if t.kind == row.kind]
+        number = row.round if row.round is not None else max(rounds, default=0) + 1
+        if number in rounds:
+            return
+        timer = SimpleNamespace(
+            id=None,
+            kind=str(row.kind),
+            round=number,
+            due_at=row.due_at,
+            done_at=None,
+            cancelled_at=None,
+            refused=None,
+            attempts=0,
+            retry_at=None,
+            error=None,
+        )
+        self.view.timers.append(timer)
+        self._touch(timer)
+
+    def _cancel_outlived(self, at: datetime) -> None:
+        for timer in self.view.timers:
+            waits = timer.done_at is None and timer.cancelled_at is None
+            if waits and self.lifecycle.outlived(timer.kind, self.view.state):
+                timer.cancelled_at = at
+                self._touch(timer)
+
+    def _touch(self, timer: SimpleNamespace) -> None:
+        if not any(t is timer for t in self.timers):
+            self.timers.append(timer)
+
+    # -- holds and anomalies -------------------------------------------------------------------------
+
+    def _place_hold(self, row: f.PlaceHold, asked: Asked) -> None:
+        hold = SimpleNamespace(
+            id=None,
+            reason=row.reason,
+            by=asked.by,
+            since=asked.at,
+            until=row.until,
+            released_at=None,
+            released_by=None,
+        )
+        self.view.holds.append(hold)
+        self.holds.append(hold)
+
+    def _lift_hold(self, row: f.LiftHold, asked: Asked) -> None:
+        for hold in self.view.holds:
+            if hold.reason == row.reason and hold.released_at is None:
+                hold.released_at, hold.released_by = asked.at, asked.by
+                if not any(h is hold for h in self.holds):
+                    self.holds.append(hold)
+
+    def _note(self, note: f.Note, asked: Asked | Request) -> None:
+        reason: Reason = note.reason
+        self.notes.append(
+            {
+                "code": reason.code,
+                "key": note.key,
+                "trigger": asked.trigger,
+                "at": asked.at,
+                "rule": reason.rule,
+                "zh": reason.zh,
+                "en": reason.en,
+                "facts": plain(asked.facts),
+            }
+        )
+
+
+def plain(facts: dict) -> dict:
+    """Facts as JSON holds them."""
+    return {
+        k: v.isoformat() if isinstance(v, (datetime, date)) else v for k, v in facts.items() if v is not None
+    }

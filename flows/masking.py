@@ -1,0 +1,46 @@
+"""Personal data as it may leave the database: enough to recognise, too little to use (promise 9)."""
+
+from __future__ import annotations
+
+import re
+
+HIDDEN = "****"
+
+# A mobile number with or without +86, a landline with its area code, a foreign number with its +.
+# Longer runs of digits (order numbers, waybills) are no telephone numbers and stay.
+_PHONE_LIKE = re.compile(
+    r"(?<!\d)(?:\+?86[- ]?)?1[3-9]\d(?:[- ]?\d{4}){2}(?!\d)"
+    r"|(?<!\d)0\d{2,3}[- ]?\d{7,8}(?!\d)"
+    r"|(?<!\d)400[- ]?\d{3}[- ]?\d{4}(?!\d)"
+    r"|\+\d{1,3}[- ]?(?:\d[- ]?){6,12}\d(?!\d)"
+)
+_MOBILE = re.compile(r"1[3-9]\d{9}")
+
+
+def mask_phone(phone: str | None) -> str:
+    """13812341234 as 138****1234; of any other number only the last digits."""
+    digits = re.sub(r"\D", "", phone or "")
+    if digits.startswith("86") and len(digits) == 13:
+        digits = digits[2:]
+    if _MOBILE.fullmatch(digits):
+        return digits[:3] + HIDDEN + digits[-4:]
+    if len(digits) >= 7:
+        return HIDDEN + digits[-3:]
+    return HIDDEN if (phone or "").strip() else ""
+
+
+def mask_name(name: str | None) -> str:
+    """王小明 as 王*, whatever the length."""
+    name = (name or "").strip()
+    return name[:1] + "*" if name else ""
+
+
+def mask_address(address: str | None) -> str:
+    """The first six characters, which is about the province and the city."""
+    address = (address or "").strip()
+    return address[:6] + HIDDEN if address else ""
+
+
+def mask_text(text: str | None) -> str:
+    """Any text, with everything in it that looks like a telephone number masked."""
+    return _PHONE_LIKE.sub(lambda match: mask_phone(match[0]), text or "")

@@ -1,0 +1,220 @@
+"""Orders for `advance`: found or begun, locked, and loaded as light views in a handful of statements."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, select, tuple_, update
+
+from flows.policy_store import policy_versions
+from flows.requests import Request
+from flows.sql import insert_new
+from models import Buyer, Hold, Order, OrderLine, StateChange, Timer
+from states.lifecycle import BEFORE
+from states.orders import OrderState, order_lifecycle
+
+ORDERS, LINES, BUYERS = Order.__table__, OrderLine.__table__, Buyer.__table__
+WRITTEN = [c.name for c in ORDERS.columns if c.name not in ("id", "shop", "no")]
+AUDITED = (BEFORE, OrderState.UNPAID, OrderState.PAID)
+
+kind = "order"
+table = ORDERS
+lifecycle = order_lifecycle
+
+
+class OrderView(SimpleNamespace):
+    """An order's columns as attributes, with policy, holds, timers, lines and what is known of it."""
+
+    alike: dict[tuple, list]
+
+    @property
+    def siblings(self) -> list:
+        """Other orders of the same buyer for the same goods, for the duplicate check (rule 28)."""
+        pair = (self.buyer_id, self.goods_key)
+        return [o for o in self.alike.get(pair, ()) if o.id != self.id] if all(pair) else []
+
+
+def begin(connection: Connection, requests: Iterable[Request]) -> None:
+    """A row for every order told for the first time; `place` fills it in the same transaction."""
+    placing = sorted({(r.shop, r.no) for r in requests if r.trigger == "place"})
+    rows = [{"shop": shop, "no": no, "state": BEFORE} for shop, no in placing]
+    insert_new(connection, ORDERS, rows)
+
+
+def find(connection: Connection, requests: Iterable[Request]) -> dict[tuple[str, str], int]:
+    """The ids of the orders these requests speak of."""
+    wanted = defaultdict(set)
+    for r in requests:
+        wanted[r.shop].add(r.no)
+    return {
+        (shop, no): id_
+        for shop, nos in wanted.items()
+        for id_, no in connection.execute(
+            select(ORDERS.c.id, ORDERS.c.no).where(ORDERS.c.shop == shop, ORDERS.c.no.in_(nos))
+        )
+    }
+
+
+def load(
+    connection: Connection, ids: Sequence[int], requests: Sequence[Request] = (), *, lock: bool = True
+) -> dict[int, OrderView]:
+    """Lock these orders, always in the same sequence, and read all that deciding about them needs."""
+    wanted = select(ORDERS).where(ORDERS.c.id.in_(ids)).order_by(ORDERS.c.id)
+    found = connection.execute(wanted.with_for_update() if lock else wanted)
+    views = {row.id: OrderView(**row._mapping) for row in found}
+    old = [v.id for v in views.values() if v.state != BEFORE]
+    _fill_in_details(connection, views, requests)
+    policies = policy_versions(connection, {v.shop for v in views.values()})
+    parts = {
+        "holds": _rows_of(connection, Hold.__table__, old),
+        "timers": _rows_of(connection, Timer.__table__, old),
+        "lines": _lines_of(connection, old),
+        "known": _known_of(connection, old) if any(r.key for r in requests) else {},
+    }
+    buyers = _opted_out(connection, {v.buyer_id for v in views.values()} - {None})
+    for view in views.values():
+        if view.policy_version_id is None:
+            view.policy_version_id = policies.in_force(view.shop, view.placed_at)
+        view.policy = policies.settings(view.policy_version_id)
+        for name, found in parts.items():
+            empty = {} if name == "known" else []
+            if not hasattr(view, name):
+                setattr(view, name, found.get(view.id, empty))
+        view.buyer_opted_out_at = buyers.get(view.buyer_id)
+    _find_alike(connection, views)
+    return views
+
+
+def _fill_in_details(
+    connection: Connection, views: dict[int, OrderView], requests: Sequence[Request]
+) -> None:
+    """What a `place` tells of buyer, receiver and goods goes onto the view before anything is decided."""
+    by_no = {(v.shop, v.no): v for v in views.values() if v.state == BEFORE}
+    placing = [r for r in requests if r.trigger == "place" and (r.shop, r.no) in by_no]
+    buyer_ids = _buyers(connection, {(r.shop, (r.details or {}).get("buyer")) for r in placing})
+    for request in placing:
+        view, details = by_no[request.shop, request.no], dict(request.details or {})
+        view.placed_at = request.at
+        view.buyer_id = buyer_ids.get((request.shop, details.pop("buyer", None)))
+        view.lines = [SimpleNamespace(**line) for line in details.pop("lines", ())]
+        view.goods_key = goods_key(view.lines)
+        for name, value in details.items():
+            setattr(view, name, value)
+
+
+def goods_key(lines: Sequence[Any]) -> str | None:
+    """Equal for the same goods in the same quantities, whatever their sequence."""
+    goods = sorted((line.sku or line.title, line.quantity) for line in lines)
+    return hashlib.blake2b(repr(goods).encode(), digest_size=8).hexdigest() if goods else None
+
+
+def _buyers(connection: Connection, names: set[tuple[str, str | None]]) -> dict[tuple[str, str], int]:
+    named = sorted((shop, handle) for shop, handle in names if handle)
+    if not named:
+        return {}
+    insert_new(connection, BUYERS, [{"shop": shop, "handle": handle} for shop, handle in named])
+    found = select(BUYERS.c.id, BUYERS.c.shop, BUYERS.c.handle).where(
+        tuple_(BUYERS.c.shop, BUYERS.c.handle).in_(named)
+    )
+    return {(row.shop, row.handle): row.id for row in connection.execute(found)}
+
+
+def _opted_out(connection: Connection, ids: set[int]) -> dict[int, Any]:
+    if not ids:
+        return {}
+    found = select(BUYERS.c.id, BUYERS.c.opted_out_at).where(
+        BUYERS.c.id.in_(ids), BUYERS.c.opted_out_at.is_not(None)
+    )
+    return {row.id: row.opted_out_at for row in connection.execute(found)}
+
+
+def _rows_of(connection: Connection, of: Any, ids: Sequence[int]) -> dict[int, list]:
+    found: dict[int, list] = defaultdict(list)
+    if ids:
+        for row in connection.execute(
+            select(of).where(of.c.case_kind == kind, of.c.case_id.in_(ids)).order_by(of.c.id)
+        ):
+            found[row.case_id].append(SimpleNamespace(**row._mapping))
+    return found
+
+
+def _lines_of(connection: Connection, ids: Sequence[int]) -> dict[int, list]:
+    found: dict[int, list] = defaultdict(list)
+    if ids:
+        lines = select(LINES).where(LINES.c.order_id.in_(ids)).order_by(LINES.c.order_id, LINES.c.position)
+        for row in connection.execute(lines):
+            found[row.order_id].append(SimpleNamespace(**row._mapping))
+    return found
+
+
+def _known_of(connection: Connection, ids: Sequence[int]) -> dict[int, dict]:
+    found: dict[int, dict] = defaultdict(dict)
+    if ids:
+        h = StateChange.__table__.c
+        told = select(h.case_id, h.key, h.at, h.facts).where(
+            h.case_kind == kind, h.case_id.in_(ids), h.key.is_not(None)
+        )
+        for case_id, key, at, facts in connection.execute(told):
+            found[case_id][key] = (at, facts)
+    return found
+
+
+def _find_alike(connection: Connection, views: dict[int, OrderView]) -> None:
+    """Group orders by buyer and goods; those of this batch take part as they are now, not as they are stored."""
+    alike: dict[tuple, list] = defaultdict(list)
+    wanted = {
+        (v.buyer_id, v.goods_key)
+        for v in views.values()
+        if v.buyer_id and v.goods_key and v.state in AUDITED and v.policy.audit.duplicate_window
+    }
+    if wanted:
+        c = ORDERS.c
+        others = select(c.id, c.no, c.buyer_id, c.goods_key, c.placed_at, c.paid_at, c.closed_at).where(
+            c.buyer_id.in_({b for b, _ in wanted}),
+            c.goods_key.in_({g for _, g in wanted}),
+            c.id.not_in(views),
+        )
+        for row in connection.execute(others):
+            alike[row.buyer_id, row.goods_key].append(row)
+    for view in views.values():
+        alike[view.buyer_id, view.goods_key].append(view)
+        view.alike = alike
+
+
+def save(connection: Connection, works: Sequence[Any]) -> int:
+    """Write the changed orders, comparing and swapping their versions; say how many were still ours to write."""
+    changed = [w for w in works if w.view.version != w.old_version]
+    if not changed:
+        return 0
+    rows = [
+        {"b_id": w.view.id, "b_version": w.old_version, **{c: getattr(w.view, c) for c in WRITTEN}}
+        for w in changed
+    ]
+    statement = update(ORDERS).where(
+        ORDERS.c.id == bindparam("b_id"), ORDERS.c.version == bindparam("b_version")
+    )
+    written = connection.execute(statement.values({c: bindparam(c) for c in WRITTEN}), rows).rowcount
+    lines = [
+        {"order_id": w.view.id, "position": n, **vars(line)}
+        for w in changed
+        if w.old_version == 0
+        for n, line in enumerate(w.view.lines, 1)
+    ]
+    insert_new(connection, LINES, lines)
+    opted = [
+        {"b_id": w.view.buyer_id, "opted_out_at": w.opted_out_at}
+        for w in works
+        if w.opted_out_at and w.view.buyer_id
+    ]
+    if opted:
+        connection.execute(
+            update(BUYERS)
+            .where(BUYERS.c.id == bindparam("b_id"))
+            .values(opted_out_at=bindparam("opted_out_at")),
+            opted,
+        )
+    return len(changed) - written

@@ -1,0 +1,55 @@
+"""Which shop, which order: what a person names is looked up once, and answered in one sentence when it is not there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select
+
+from flows.policy_store import VERSIONS, unknown_shop
+from models import Order
+from states.errors import BadInput, NotFound
+
+ORDERS = Order.__table__
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a run is about: every shop, one shop, or one case."""
+
+    shop: str | None = None
+    case_id: int | None = None
+
+
+def find_scope(connection: Connection, shop: str | None, case_no: str | None) -> Scope:
+    """The scope these names mean. Raises NotFound or BadInput."""
+    if (
+        shop is not None
+        and not connection.execute(select(VERSIONS.c.id).where(VERSIONS.c.shop == shop)).first()
+    ):
+        raise unknown_shop(shop)
+    if case_no is None:
+        return Scope(shop)
+    case_id, of_shop = find_order(connection, case_no, shop)
+    return Scope(of_shop, case_id)
+
+
+def find_order(connection: Connection, no: str, shop: str | None = None) -> tuple[int, str]:
+    """The id and the shop of an order. Two shops may use one number: then the shop has to be named."""
+    found = select(ORDERS.c.id, ORDERS.c.shop).where(ORDERS.c.no == no).order_by(ORDERS.c.shop)
+    rows = connection.execute(found.where(ORDERS.c.shop == shop) if shop else found).all()
+    if not rows:
+        of = f" in shop {shop}" if shop else ""
+        raise NotFound(
+            f"there is no order {no!r}{of}; `kefu order list` shows those there are",
+            code="unknown_order",
+            where=no,
+        )
+    if len(rows) > 1:
+        shops = ", ".join(row.shop for row in rows)
+        raise BadInput(
+            f"order {no} exists in several shops ({shops}): say which with --shop",
+            code="which_shop",
+            where=no,
+        )
+    return rows[0].id, rows[0].shop

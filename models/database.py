@@ -1,0 +1,86 @@
+"""The engine: SQLite beside the work by default, PostgreSQL where KEFU_DATABASE_URL says so."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+
+
+def home() -> Path:
+    """Where an embedded kefu keeps its files: KEFU_HOME, or `.kefu` in the working directory."""
+    path = Path(os.environ.get("KEFU_HOME", ".kefu")).absolute()
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def database_url() -> str:
+    return os.environ.get("KEFU_DATABASE_URL") or f"sqlite:///{home() / 'kefu.db'}"
+
+
+def engine_for(url: str) -> Engine:
+    """An engine for SQLite or PostgreSQL; PostgreSQL through psycopg whichever way the URL is spelled."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "postgresql":
+        parsed = parsed.set(drivername="postgresql+psycopg")
+        return create_engine(parsed, pool_pre_ping=True)
+    engine = create_engine(parsed, connect_args={"timeout": 60})
+    event.listen(engine, "connect", _set_up_sqlite)
+    return engine
+
+
+def _set_up_sqlite(connection, _record) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=60000"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+@cache
+def _engine(url: str) -> Engine:
+    return engine_for(url)
+
+
+def engine_from_env() -> Engine:
+    """The engine this process works with."""
+    return _engine(database_url())
+
+
+@contextmanager
+def transaction(engine: Engine, *, dry_run: bool = False) -> Iterator[Connection]:
+    """All of it or nothing. On SQLite the write lock is taken at once, so that a read can't go stale
+    before its write; a dry run decides everything and keeps nothing."""
+    with engine.connect() as connection:
+        if engine.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        try:
+            yield connection
+        except BaseException:
+            connection.rollback()
+            raise
+        connection.rollback() if dry_run else connection.commit()
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """One consistent look, no write."""
+    with engine.connect() as connection:
+        if engine.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN")
+        else:
+            connection = connection.execution_options(isolation_level="REPEATABLE READ")
+        yield connection
+        connection.rollback()
+
+
+def migrate(engine: Engine) -> None:
+    """Create the tables, or bring them to this version's shape; harmless when they have it."""
+    config = Config()
+    config.set_main_option("script_location", "models:migrations")
+    with engine.connect() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        connection.commit()

@@ -1,0 +1,34 @@
+"""Promises to look again."""
+
+from datetime import datetime
+
+from sqlalchemy import Index, UniqueConstraint, text
+from sqlmodel import Field, SQLModel
+
+from models.types import UtcDateTime
+
+WAITING = "done_at IS NULL AND cancelled_at IS NULL"
+
+
+class Timer(SQLModel, table=True):
+    """Look at this case again once `due_at` has come. Done once, and kept for the record (promise 4)."""
+
+    __tablename__ = "timers"
+    __table_args__ = (
+        UniqueConstraint("case_kind", "case_id", "kind", "round"),  # setting it twice sets it once
+        Index("timers_waiting", "kind", "due_at", postgresql_where=text(WAITING), sqlite_where=text(WAITING)),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    case_kind: str
+    case_id: int
+    shop: str
+    kind: str
+    round: int
+    due_at: datetime = Field(sa_type=UtcDateTime)
+    done_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    cancelled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    refused: str | None = None  # the reason code, when a rule last said no
+    attempts: int = 0  # how often working on it failed
+    retry_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    error: str | None = None

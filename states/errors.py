@@ -1,0 +1,39 @@
+"""What can go wrong, by what the caller does next."""
+
+from states.reasons import Reason
+
+
+class KefuError(Exception):
+    """The root of all of ours: a code for machines, one sentence for people, the place it speaks of."""
+
+    def __init__(self, message: str, *, code: str = "error", where: str = "") -> None:
+        super().__init__(message)
+        self.code, self.where = code, where
+
+
+class NotFound(KefuError):
+    """There is no such shop, order or flow."""
+
+
+class BadInput(KefuError):
+    """What was asked can't be understood; nothing was done."""
+
+
+class Refused(KefuError):
+    """We were asked to decide, and the answer is no; `reasons` says why, all of it."""
+
+    def __init__(self, case_name: str, trigger: str, reasons: tuple[Reason, ...]) -> None:
+        super().__init__(
+            f"{case_name} cannot {trigger}: {'; '.join(r.en for r in reasons)}",
+            code=reasons[0].code,
+            where=case_name,
+        )
+        self.reasons = reasons
+
+
+class TransitionNotAllowed(Refused):
+    """There is no such transition from this state."""
+
+
+class GuardRefused(Refused):
+    """The transition exists, a rule said no."""

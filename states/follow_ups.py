@@ -1,0 +1,87 @@
+"""What a change brings with it. A decision returns these; `flows/advance.py` stores them as rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from states.reasons import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class SetTimer:
+    """Look again at `due_at`. Without a round it is the next one of its kind."""
+
+    kind: str
+    due_at: datetime
+    round: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MoveTimer:
+    """The timer just tried was refused: try again at `due_at`."""
+
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Owe:
+    """A notice or a command for the outside world; `detail` keeps two of a kind in one change apart."""
+
+    what: str
+    channel: str
+    payload: dict = field(default_factory=dict)
+    only_while: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceHold:
+    """Do not ship, until somebody lifts it or `until` has come."""
+
+    reason: str
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LiftHold:
+    """This reason no longer stands in the way."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something an operator should look at; the same (code, key) is noted once."""
+
+    reason: Reason
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """The anomalies with these codes have been looked at; all of the case when empty."""
+
+    codes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class JoinBatch:
+    """The dispatch batch of this cut-off has to exist."""
+
+    cutoff_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OptOut:
+    """The buyer wants no more reminders."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Decide this next, in the same transaction."""
+
+    trigger: str
+    by: str
+
+
+FollowUp = SetTimer | MoveTimer | Owe | PlaceHold | LiftHold | Note | Settle | JoinBatch | OptOut | Ask

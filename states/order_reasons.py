@@ -1,0 +1,163 @@
+"""Why an order may not, or should not have: the sentences of `states/orders.py`, zh first."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from states.reasons import Reason
+
+# -- refusals ---------------------------------------------------------------------------------------
+
+
+def rung_already_sent(rung: int) -> Reason:
+    return Reason("rung_already_sent", f"第 {rung} 次催付已发出", f"reminder {rung} has been sent", 38)
+
+
+def already_all_reminded() -> Reason:
+    return Reason("all_rungs_sent", "催付已全部发出", "every reminder of the ladder has been sent", 38)
+
+
+def outside_contact_hours() -> Reason:
+    return Reason(
+        "outside_contact_hours", "现在不在客服联系时间内", "this is outside the desk's contact hours", 145
+    )
+
+
+def buyer_opted_out() -> Reason:
+    return Reason("opted_out", "买家不愿接收催付消息", "the buyer does not want reminders")
+
+
+def not_past_its_payment_deadline(pay_by: datetime) -> Reason:
+    return Reason(
+        "deadline_not_past",
+        f"付款期限 {pay_by:%Y-%m-%d %H:%M:%S} UTC 未到",
+        f"it is not past its payment deadline, {pay_by:%Y-%m-%dT%H:%M:%SZ}",
+    )
+
+
+def nothing_was_paid() -> Reason:
+    return Reason("nothing_paid", "买家没有付款", "nothing was paid")
+
+
+def needs_a_named_person(what: str) -> Reason:
+    return Reason("needs_a_person", f"{what} 需要由具名客服操作", f"{what} needs a person with a name (--by)")
+
+
+def held(reason: str, by: str, until: datetime | None) -> Reason:
+    end_zh, end_en = (
+        (f",至 {until:%Y-%m-%d %H:%M} UTC", f" until {until:%Y-%m-%dT%H:%MZ}") if until else ("", "")
+    )
+    return Reason("held", f"已被 {by} 扣留,原因:{reason}{end_zh}", f"held by {by}: {reason}{end_en}", 84)
+
+
+def no_promise() -> Reason:
+    return Reason(
+        "no_promise",
+        "没有发货承诺:工作日历没有这一年的数据,请升级 chinesecalendar 后重新承诺(repromise)",
+        "it has no dispatch promise: the working-day calendar ends before it; upgrade chinesecalendar, then repromise",
+        41,
+    )
+
+
+def before_its_cut_off(cutoff_at: datetime) -> Reason:
+    return Reason(
+        "before_cutoff",
+        f"未到截单时间 {cutoff_at:%Y-%m-%d %H:%M} UTC",
+        f"its cut-off, {cutoff_at:%Y-%m-%dT%H:%MZ}, has not come",
+        41,
+    )
+
+
+def shipped_already() -> Reason:
+    return Reason("shipped_already", "已经发货", "it has been shipped already")
+
+
+def no_such_hold(reason: str | None, open_reasons: list[str]) -> Reason:
+    there_zh, there_en = ("、".join(open_reasons) or "无", ", ".join(open_reasons) or "none")
+    return Reason(
+        "no_such_hold",
+        f"没有原因为 {reason} 的扣留(现有:{there_zh})",
+        f"no open hold says {reason!r} (open: {there_en})",
+        84,
+    )
+
+
+def not_paid() -> Reason:
+    return Reason("not_paid", "尚未付款", "it has not been paid")
+
+
+def unverified() -> Reason:
+    return Reason("not_verified", "尚未审单", "nobody has verified it yet", 31)
+
+
+# -- surprises: the fact is kept, an operator looks -------------------------------------------------
+
+
+def late_payment() -> Reason:
+    return Reason(
+        "late_payment",
+        "付款晚于付款期限,请决定恢复订单或退款",
+        "paid after the payment deadline: reopen it or refund it",
+    )
+
+
+def paid_not_due(paid_fen: int, due_fen: int) -> Reason:
+    return Reason(
+        "paid_not_due",
+        f"实付 {paid_fen / 100:.2f} 与应付 {due_fen / 100:.2f} 不符,已暂停发货",
+        f"paid {paid_fen} fen, due {due_fen} fen; held until a person looks",
+        29,
+    )
+
+
+def shipped_before_paid() -> Reason:
+    return Reason("shipped_unpaid", "未付款却已发货", "shipped although not paid")
+
+
+def shipped_though_over() -> Reason:
+    return Reason("shipped_though_over", "订单已关闭或退款却已发货", "shipped although cancelled or refunded")
+
+
+def shipped_though_held(reason: str) -> Reason:
+    return Reason("shipped_though_held", f"扣留中({reason})却已发货", f"shipped although held: {reason}", 84)
+
+
+def delivered_before_shipped() -> Reason:
+    return Reason(
+        "delivered_unshipped", "没有发货记录却已签收", "delivered although we never heard of its shipment"
+    )
+
+
+def cancelled_after_hand_over() -> Reason:
+    return Reason(
+        "cancelled_after_hand_over",
+        "发货后被取消,请转为退货处理",
+        "cancelled after hand-over: treat it as a return",
+        80,
+    )
+
+
+def changed_after_release() -> Reason:
+    return Reason(
+        "changed_after_release",
+        "放行后信息被修改,请通知仓库",
+        "changed after its release: tell the warehouse",
+        31,
+    )
+
+
+def held_after_release() -> Reason:
+    return Reason(
+        "held_after_release",
+        "放行后才要求不要发货,请立即通知仓库",
+        "held after its release: tell the warehouse now",
+        84,
+    )
+
+
+def contradicts(what: str, known: str, told: str) -> Reason:
+    return Reason(
+        "contradicts",
+        f"{what} 与已有记录不符:已知 {known},新来 {told}",
+        f"{what} contradicts what we know: known {known}, told {told}",
+    )

@@ -1,0 +1,423 @@
+"""The life of an order, as a process manual: the rules, the table, what is written down, what follows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from enum import StrEnum
+
+from states.follow_ups import (
+    Ask,
+    FollowUp,
+    JoinBatch,
+    LiftHold,
+    MoveTimer,
+    Note,
+    OptOut,
+    Owe,
+    PlaceHold,
+    SetTimer,
+    Settle,
+)
+from states.lifecycle import BEFORE, SAME, Asked, Change, Lifecycle, Waits
+from states.order_reasons import (
+    already_all_reminded,
+    before_its_cut_off,
+    buyer_opted_out,
+    cancelled_after_hand_over,
+    changed_after_release,
+    delivered_before_shipped,
+    held,
+    held_after_release,
+    late_payment,
+    needs_a_named_person,
+    no_promise,
+    no_such_hold,
+    not_paid,
+    not_past_its_payment_deadline,
+    nothing_was_paid,
+    outside_contact_hours,
+    paid_not_due,
+    rung_already_sent,
+    shipped_already,
+    shipped_before_paid,
+    shipped_though_held,
+    shipped_though_over,
+    unverified,
+)
+from states.policies.working_days import CalendarEnds
+from states.reasons import Reason
+
+
+class OrderState(StrEnum):
+    UNPAID = "unpaid"
+    PAID = "paid"
+    VERIFIED = "verified"
+    RELEASED = "released"
+    SHIPPED = "shipped"
+    DELIVERED = "delivered"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+    REFUNDED = "refunded"
+
+
+S = OrderState
+BEFORE_HAND_OVER = [S.PAID, S.VERIFIED, S.RELEASED]
+AFTER_HAND_OVER = [S.SHIPPED, S.DELIVERED, S.COMPLETED]
+OVER = [S.CANCELLED, S.REFUNDED]
+MACHINE = "audit"  # who verifies when no person has to
+
+# -- Guards: each says why not ----------------------------------------------------------------------
+
+
+def rung_not_due(order, asked: Asked) -> Iterable[Reason]:
+    if asked.round is None:
+        yield already_all_reminded()
+    elif asked.round <= order.reminded_rung:
+        yield rung_already_sent(asked.round)
+
+
+def not_in_contact_hours(order, asked: Asked) -> Iterable[Reason]:
+    if not order.policy.in_contact_hours(asked.at):
+        yield outside_contact_hours()
+
+
+def opted_out(order, asked: Asked) -> Iterable[Reason]:
+    if order.opted_out_at or order.buyer_opted_out_at:
+        yield buyer_opted_out()
+
+
+def deadline_not_past(order, asked: Asked) -> Iterable[Reason]:
+    if asked.at < order.pay_by:
+        yield not_past_its_payment_deadline(order.pay_by)
+
+
+def paid_too_late(order, asked: Asked) -> Iterable[Reason]:
+    """Rule of ours: paid before the deadline counts, whenever we hear of it."""
+    if asked.at >= order.pay_by:
+        yield late_payment()
+
+
+def not_paid_at_all(order, asked: Asked) -> Iterable[Reason]:
+    if not order.paid_fen:
+        yield nothing_was_paid()
+
+
+def not_by_name(order, asked: Asked) -> Iterable[Reason]:
+    if asked.by in ("", MACHINE, "timer", "platform"):
+        yield needs_a_named_person(asked.trigger)
+
+
+def audit_findings(order, asked: Asked) -> Iterable[Reason]:
+    """Legal, accurate, complete, no duplicate (rules 28-31); a named agent may override a finding by its code."""
+    overridden = set(str(asked.facts.get("override", "")).split(","))
+    findings = order.policy.findings(order, asked.at)
+    if overridden - {""} and asked.by == MACHINE:
+        yield needs_a_named_person("override")
+    yield from (f for f in findings if f.code not in overridden)
+
+
+def open_holds(order, asked: Asked) -> Iterable[Reason]:
+    yield from (held(h.reason, h.by, h.until) for h in holds_open(order, asked.at))
+
+
+def cut_off_not_reached(order, asked: Asked) -> Iterable[Reason]:
+    if order.promise_cutoff_at is None:
+        yield no_promise()
+    elif asked.at < order.promise_cutoff_at:
+        yield before_its_cut_off(order.promise_cutoff_at)
+
+
+def already_shipped(order, asked: Asked) -> Iterable[Reason]:
+    if order.shipped_at:
+        yield shipped_already()
+
+
+def hold_unknown(order, asked: Asked) -> Iterable[Reason]:
+    reason = asked.facts.get("reason")
+    if not any(h.reason == reason for h in holds_open(order, asked.at)):
+        yield no_such_hold(reason, [h.reason for h in holds_open(order, asked.at)])
+
+
+def holds_open(order, at: datetime) -> list:
+    """The holds in force at this moment; one whose `until` has come has ended by itself."""
+    return [h for h in order.holds if h.released_at is None and (h.until is None or at < h.until)]
+
+
+# -- The table --------------------------------------------------------------------------------------
+
+# fmt: off
+TRANSITIONS = [
+    {"trigger": "place",    "source": BEFORE,               "dest": S.UNPAID},
+
+    {"trigger": "remind",   "source": S.UNPAID,             "dest": SAME,
+                            "unless": [rung_not_due, not_in_contact_hours, opted_out]},
+    {"trigger": "opt_out",  "source": list(S),              "dest": SAME},
+    {"trigger": "pay",      "source": S.UNPAID,             "dest": S.PAID,        "unless": paid_too_late},
+    {"trigger": "pay",      "source": S.CANCELLED,          "dest": S.PAID,        "unless": paid_too_late},
+    {"trigger": "pay",      "source": AFTER_HAND_OVER,      "dest": SAME},
+    {"trigger": "expire",   "source": S.UNPAID,             "dest": S.CANCELLED,   "unless": deadline_not_past},
+    {"trigger": "reopen",   "source": S.CANCELLED,          "dest": S.PAID,
+                            "unless": [not_by_name, not_paid_at_all]},
+
+    {"trigger": "chase_verification", "source": S.PAID,     "dest": SAME},
+    {"trigger": "verify",   "source": S.PAID,               "dest": S.VERIFIED,    "unless": audit_findings},
+    {"trigger": "amend",    "source": [S.UNPAID, S.PAID],   "dest": SAME},
+    {"trigger": "amend",    "source": S.VERIFIED,           "dest": S.PAID},
+    {"trigger": "amend",    "source": [S.RELEASED, *AFTER_HAND_OVER, *OVER], "dest": SAME,
+                            "anomaly": changed_after_release()},
+    {"trigger": "repromise","source": [S.PAID, S.VERIFIED], "dest": SAME,          "unless": not_by_name},
+
+    {"trigger": "hold",     "source": [S.UNPAID, S.PAID, S.VERIFIED, *OVER], "dest": SAME},
+    {"trigger": "hold",     "source": [S.RELEASED, *AFTER_HAND_OVER],        "dest": SAME,
+                            "anomaly": held_after_release()},
+    {"trigger": "unhold",   "source": list(S),              "dest": SAME,          "unless": hold_unknown},
+    {"trigger": "release",  "source": S.VERIFIED,           "dest": S.RELEASED,
+                            "unless": [open_holds, cut_off_not_reached, already_shipped]},
+    {"trigger": "flag_overdue", "source": BEFORE_HAND_OVER, "dest": SAME},
+
+    {"trigger": "ship",     "source": BEFORE_HAND_OVER,     "dest": S.SHIPPED},
+    {"trigger": "ship",     "source": S.UNPAID,             "dest": S.SHIPPED,     "anomaly": shipped_before_paid()},
+    {"trigger": "ship",     "source": OVER,                 "dest": S.SHIPPED,     "anomaly": shipped_though_over()},
+    {"trigger": "ship",     "source": AFTER_HAND_OVER,      "dest": SAME},
+    {"trigger": "deliver",  "source": S.SHIPPED,            "dest": S.DELIVERED},
+    {"trigger": "deliver",  "source": [S.UNPAID, *BEFORE_HAND_OVER, *OVER],  "dest": S.DELIVERED,
+                            "anomaly": delivered_before_shipped()},
+    {"trigger": "deliver",  "source": S.COMPLETED,          "dest": SAME},
+    {"trigger": "follow_up","source": [S.DELIVERED],        "dest": SAME},
+    {"trigger": "confirm",  "source": [S.SHIPPED, S.DELIVERED], "dest": S.COMPLETED},
+    {"trigger": "confirm",  "source": [S.UNPAID, *BEFORE_HAND_OVER],         "dest": S.COMPLETED,
+                            "anomaly": delivered_before_shipped()},
+    {"trigger": "complete", "source": S.DELIVERED,          "dest": S.COMPLETED},
+
+    {"trigger": "close",    "source": S.UNPAID,             "dest": S.CANCELLED,   "unless": not_by_name},
+    {"trigger": "cancel",   "source": [S.UNPAID, *BEFORE_HAND_OVER],         "dest": S.CANCELLED},
+    {"trigger": "cancel",   "source": OVER,                 "dest": SAME},
+    {"trigger": "cancel",   "source": AFTER_HAND_OVER,      "dest": SAME,
+                            "anomaly": cancelled_after_hand_over()},
+    {"trigger": "refund",   "source": [*BEFORE_HAND_OVER, *AFTER_HAND_OVER, S.CANCELLED], "dest": S.REFUNDED},
+    {"trigger": "refund_part", "source": [*BEFORE_HAND_OVER, *AFTER_HAND_OVER, S.CANCELLED], "dest": SAME},
+    {"trigger": "settle",   "source": list(S),              "dest": SAME,          "unless": not_by_name},
+]
+# fmt: on
+
+FACTS = [
+    "place",
+    "opt_out",
+    "pay",
+    "amend",
+    "hold",
+    "ship",
+    "deliver",
+    "confirm",
+    "cancel",
+    "refund",
+    "refund_part",
+]
+
+
+class TimerKind(StrEnum):
+    PAYMENT_REMINDER = "payment_reminder"
+    PAYMENT_DEADLINE = "payment_deadline"
+    VERIFICATION_CHASE = "verification_chase"
+    DISPATCH_CUTOFF = "dispatch_cutoff"
+    DISPATCH_OVERDUE = "dispatch_overdue"
+    FOLLOW_UP = "follow_up"
+    COMPLETION = "completion"
+
+
+TIMERS = {
+    TimerKind.PAYMENT_REMINDER: Waits("remind", while_in=(S.UNPAID,)),
+    TimerKind.PAYMENT_DEADLINE: Waits("expire", while_in=(S.UNPAID,)),
+    TimerKind.VERIFICATION_CHASE: Waits("chase_verification", while_in=(S.PAID,)),
+    TimerKind.DISPATCH_CUTOFF: Waits("release", while_in=(S.PAID, S.VERIFIED)),
+    TimerKind.DISPATCH_OVERDUE: Waits("flag_overdue", while_in=(*BEFORE_HAND_OVER,)),
+    TimerKind.FOLLOW_UP: Waits("follow_up", while_in=(S.DELIVERED,)),
+    TimerKind.COMPLETION: Waits("complete", while_in=(S.DELIVERED,)),
+}
+
+# -- What is written down ---------------------------------------------------------------------------
+
+
+def record(order, change: Change, asked: Asked) -> None:
+    """The new values. A fact's values are written even where it surprised us (promise 2)."""
+    at, facts = change.at, change.facts
+    match change.trigger:
+        case "place":
+            order.placed_at, order.pay_by = at, order.policy.pay_by(at)
+            order.amount_fen = facts["amount_fen"]
+        case "remind":
+            order.reminded_rung = asked.round
+        case "pay":
+            order.paid_at = order.paid_at or at
+            order.paid_fen += facts["amount_fen"]
+        case "release":
+            order.released_at, order.batch_cutoff_at = at, order.policy.last_cutoff(at)
+        case "ship":
+            order.shipped_at = order.shipped_at or at
+            order.waybill = facts.get("waybill") or order.waybill
+            order.carrier = facts.get("carrier") or order.carrier
+        case "deliver":
+            order.delivered_at = order.delivered_at or at
+        case "refund" | "refund_part":
+            order.refunded_fen = max(order.refunded_fen, facts["amount_fen"])
+        case "amend":
+            for name, value in (asked.details or {}).items():
+                setattr(order, name, value)
+        case "opt_out":
+            order.opted_out_at = at
+    if change.dest != change.source:
+        order.closed_at = at if change.dest in (S.COMPLETED, *OVER) else None
+        if change.dest == S.PAID and change.source in (S.UNPAID, S.CANCELLED):
+            _promise(order, change)
+    if change.trigger == "repromise":
+        _promise(order, change)
+
+
+def _promise(order, change: Change) -> None:
+    """Rules 40, 41: the second of payment decides; a payment an operator let in late counts from then."""
+    try:
+        promise = order.policy.promise(change.at if change.trigger != "pay" else order.paid_at)
+    except CalendarEnds:  # the payment is a fact all the same; follow_ups notes that nothing was promised
+        order.promise_kind = order.promise_on = order.promise_cutoff_at = None
+        return
+    order.promise_kind, order.promise_on = promise.kind, promise.on
+    order.promise_cutoff_at = promise.cutoff_at
+
+
+# -- What follows -----------------------------------------------------------------------------------
+
+
+def follow_ups(order, change: Change) -> list[FollowUp]:
+    """Timers set, messages owed, holds placed by a change. Timers without meaning are cancelled by themselves."""
+    rows: list[FollowUp] = [Note(change.anomaly)] if change.anomaly else []
+    match change.trigger:
+        case "place":
+            rows += [*_next_rung(order, None), SetTimer(TimerKind.PAYMENT_DEADLINE, order.pay_by)]
+        case "remind":
+            rung = change.round
+            rows += [Owe("payment_reminder", "buyer", {"rung": rung}, only_while=(S.UNPAID,))]
+            rows += _next_rung(order, rung)
+        case "expire" | "close":
+            rows += [Owe("order_closed", "buyer", only_while=(S.CANCELLED,)), Owe("close_order", "platform")]
+        case "pay":
+            rows += _after_paying(order, change)
+        case "reopen":
+            rows += [Settle(("late_payment",)), *_dispatch(order, change.at)]
+        case "repromise":
+            rows += _dispatch(order, change.at)
+        case "chase_verification":
+            rows += [Owe("verification_chase", "staff", _findings(order, change.at), only_while=(S.PAID,))]
+        case "amend" if change.dest == S.PAID:
+            rows += _verification(order, change.at)
+        case "hold":
+            rows += [PlaceHold(change.facts["reason"], change.facts.get("until"))]
+        case "unhold":
+            rows += [LiftHold(change.facts["reason"])]
+        case "release":
+            rows += [JoinBatch(order.batch_cutoff_at), Owe("ship", "warehouse", only_while=(S.RELEASED,))]
+        case "flag_overdue":
+            rows += [Owe("dispatch_overdue", "staff", only_while=tuple(BEFORE_HAND_OVER))]
+        case "ship":
+            rows += _after_shipping(order, change)
+        case "deliver" if change.dest == S.DELIVERED:
+            rows += _after_delivery(order, change.at)
+        case "follow_up":
+            rows += [Owe("follow_up", "buyer", only_while=(S.DELIVERED,))]
+        case "opt_out":
+            rows += [OptOut()]
+        case "settle":
+            rows += [Settle()]
+    return rows
+
+
+def _next_rung(order, done: int | None) -> list[FollowUp]:
+    rung = order.policy.next_rung(done, order.placed_at, order.pay_by)
+    return [SetTimer(TimerKind.PAYMENT_REMINDER, rung.due_at, rung.rung)] if rung else []
+
+
+def _after_paying(order, change: Change) -> list[FollowUp]:
+    rows: list[FollowUp] = []
+    if order.paid_fen != order.amount_fen:
+        rows += [Note(paid_not_due(order.paid_fen, order.amount_fen)), PlaceHold("paid_not_due")]
+    if not change.expected:  # after the deadline: money is here, the order is not open
+        return [*rows, Owe("late_payment", "staff", only_while=(S.CANCELLED, S.UNPAID))]
+    if change.dest == S.PAID:
+        rows += [Owe("address_confirmation", "buyer", only_while=(S.PAID, S.VERIFIED))]
+        rows += _dispatch(order, change.at)
+    return rows
+
+
+def _dispatch(order, at: datetime) -> list[FollowUp]:
+    rows = _verification(order, at) if order.state == S.PAID else []
+    if order.promise_cutoff_at is None:
+        return [*rows, Note(no_promise())]
+    rows.append(SetTimer(TimerKind.DISPATCH_CUTOFF, order.promise_cutoff_at))
+    if within := order.policy.dispatch.ship_within:
+        rows.append(SetTimer(TimerKind.DISPATCH_OVERDUE, at + within))
+    return rows
+
+
+def _verification(order, at: datetime) -> list[FollowUp]:
+    """Rule 31: only a confirmed order goes on; the machine confirms the clean ones where the shop lets it."""
+    return [Ask("verify", by=MACHINE)] if order.policy.audit.automatic else [_chase(order, at)]
+
+
+def _chase(order, at: datetime) -> SetTimer:
+    return SetTimer(TimerKind.VERIFICATION_CHASE, at + order.policy.audit.chase_after)
+
+
+def _after_shipping(order, change: Change) -> list[FollowUp]:
+    rows = [Note(shipped_though_held(h.reason), key=h.reason) for h in holds_open(order, change.at)]
+    if change.source != change.dest:
+        rows += [Owe("shipped", "buyer", only_while=(S.SHIPPED,))]
+    return rows
+
+
+def _after_delivery(order, at: datetime) -> list[FollowUp]:
+    care = order.policy.aftercare
+    waits = [(TimerKind.FOLLOW_UP, care.follow_up_after), (TimerKind.COMPLETION, care.complete_after)]
+    return [SetTimer(kind, at + after) for kind, after in waits if after]
+
+
+def _findings(order, at: datetime) -> dict:
+    return {"findings": [f.as_dict() for f in order.policy.findings(order, at)]}
+
+
+def when_refused(order, asked: Asked, reasons: tuple[Reason, ...], horizon: datetime) -> list[FollowUp]:
+    """A no to a timer or to the machine: who hears of it, and when to try again."""
+    if asked.trigger == "release":  # at the next cut-off, and it is in this one's report
+        return [MoveTimer(order.policy.next_cutoff(horizon))]
+    if asked.trigger == "verify":  # rule 32: any doubt is settled with the buyer at once
+        in_doubt = Owe("order_in_doubt", "staff", _findings(order, asked.at), only_while=(S.PAID,))
+        return [_chase(order, asked.at), in_doubt]
+    return []
+
+
+# -- What blocks ------------------------------------------------------------------------------------
+
+
+def dispatch_blockers(order, at: datetime) -> list[Reason]:
+    """Everything that keeps this order from leaving at `at`, not only the first thing (rules 28-31, 84)."""
+    asked = Asked("release", at, "")
+    if order.state == S.UNPAID:
+        return [not_paid()]
+    reasons = list(open_holds(order, asked))
+    if order.state == S.PAID:
+        reasons += list(order.policy.findings(order, at)) or [unverified()]
+    return reasons + list(cut_off_not_reached(order, asked))
+
+
+order_lifecycle = Lifecycle(
+    "order",
+    OrderState,
+    TRANSITIONS,
+    facts=FACTS,
+    final=(S.COMPLETED, *OVER),
+    timers=TIMERS,
+    by_people=("verify", "reopen", "close", "unhold", "settle", "repromise", "release", "remind"),
+    urgent=("hold",),
+    record=record,
+    follow_ups=follow_ups,
+    when_refused=when_refused,
+)
