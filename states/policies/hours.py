@@ -105,27 +105,37 @@ class OpeningHours(Policy):
 
     def is_open(self, at: datetime, zone: ZoneInfo) -> bool:
         """Whether the clock on the desk's wall stands in a window: at its start it does, at its end not."""
-        local = utc(at).astimezone(zone)
-        minute = local.hour * 60 + local.minute
-        return any(start <= minute < end for start, end in self._week[local.weekday()])
+        return self._holds(utc(at).astimezone(zone))
 
     def next_open(self, at: datetime, zone: ZoneInfo) -> datetime:
         """The first instant from `at` on, in UTC, at which the desk is open: `at` itself when it is."""
         at = utc(at)
-        if self.is_open(at, zone):
+        local = at.astimezone(zone)
+        if self._holds(local):
             return at
-        opening = self._next_start(at, zone)
-        change = clock_change(at, opening, zone)  # a clock put forward or back can open the desk by itself
-        return change if change and self.is_open(change, zone) else opening
+        minute, today = local.hour * 60 + local.minute, local.weekday()
+        for days in range(HORIZON):
+            for start, _ in self._week[(today + days) % 7]:
+                if days or start > minute:
+                    opening = moment(local.date() + timedelta(days), time(*divmod(start, 60)), zone)
+                    if opening.astimezone(zone).utcoffset() == local.utcoffset():
+                        return opening
+                    return self._next_open_over_a_clock_change(at, zone)
+        raise AssertionError("validated hours open within a week")
 
-    def _next_start(self, at: datetime, zone: ZoneInfo) -> datetime:
-        """The first instant after `at` at which a window starts, in UTC."""
+    def _next_open_over_a_clock_change(self, at: datetime, zone: ZoneInfo) -> datetime:
+        """The same with all care: a start may come twice or never, the change itself may open the desk."""
         today = at.astimezone(zone).date()
-        for day in (today + timedelta(days=days) for days in range(HORIZON)):
-            starts = [time(start // 60, start % 60) for start, _ in self._week[day.weekday()]]
+        for day in (today + timedelta(days) for days in range(HORIZON)):
+            starts = [time(*divmod(start, 60)) for start, _ in self._week[day.weekday()]]
             once = [moment(day, start, zone) for start in starts]
             again = [datetime.combine(day, start, zone).replace(fold=1).astimezone(UTC) for start in starts]
             ahead = [instant for instant in once + again if instant > at and self.is_open(instant, zone)]
             if ahead:
-                return min(ahead)
+                change = clock_change(at, min(ahead), zone)
+                return change if change and self.is_open(change, zone) else min(ahead)
         raise AssertionError("validated hours open within two weeks")
+
+    def _holds(self, local: datetime) -> bool:
+        minute = local.hour * 60 + local.minute
+        return any(start <= minute < end for start, end in self._week[local.weekday()])

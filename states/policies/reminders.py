@@ -18,7 +18,6 @@ MOVED = Reason(
     "moved_to_contact_hours",
     "原定时间不在客服联系时段内,顺延至下一次开始联系的时间",
     "its own moment lies outside the desk's contact hours, so it waits for the next opening",
-    138,
 )
 
 
@@ -35,8 +34,8 @@ class Rung(Policy):
         return self
 
     def nominal(self, placed_at: datetime, pay_by: datetime) -> datetime:
-        """When it would speak if somebody were always at the desk, in UTC."""
-        return utc(placed_at) + self.after if self.after else utc(pay_by) - self.before_deadline
+        """When it would speak if somebody were always at the desk; all in UTC."""
+        return placed_at + self.after if self.after else pay_by - self.before_deadline
 
 
 class PlannedRung(NamedTuple):
@@ -74,7 +73,16 @@ class PaymentPolicy(Policy):
         Each waits for the desk's contact hours. One that would not come before `pay_by`, or whose own moment
         is not after placing, is dropped; of several that wait for the same opening only the last speaks.
         """
-        return _one_voice_at_a_time(self._planned(placed_at, pay_by, hours, zone))
+        placed_at, pay_by = utc(placed_at), utc(pay_by)
+        planned = []
+        for number, rung in enumerate(self.ladder, start=1):
+            nominal = rung.nominal(placed_at, pay_by)
+            if placed_at < nominal < pay_by:
+                due = hours.next_open(nominal, zone)
+                if due < pay_by:
+                    planned.append(PlannedRung(number, due, nominal))
+        planned.sort(key=lambda rung: (rung.due_at, rung.nominal_at, rung.rung))
+        return tuple({rung.due_at: rung for rung in planned}.values())  # of one moment the last stays
 
     def next_rung(
         self, done: int | None, placed_at: datetime, pay_by: datetime, hours: OpeningHours, zone: ZoneInfo
@@ -88,21 +96,5 @@ class PaymentPolicy(Policy):
             return plan[0] if plan else None
         if not 1 <= done <= len(self.ladder):
             raise ValueError(f"rung {done} is not on this ladder of {len(self.ladder)}")
-        said = (self.ladder[done - 1].nominal(placed_at, pay_by), done)
+        said = (self.ladder[done - 1].nominal(utc(placed_at), utc(pay_by)), done)
         return next((rung for rung in plan if (rung.nominal_at, rung.rung) > said), None)
-
-    def _planned(
-        self, placed_at: datetime, pay_by: datetime, hours: OpeningHours, zone: ZoneInfo
-    ) -> list[PlannedRung]:
-        planned = []
-        for number, rung in enumerate(self.ladder, start=1):
-            nominal = rung.nominal(placed_at, pay_by)
-            if placed_at < nominal < pay_by:
-                due = hours.next_open(nominal, zone)
-                if due < pay_by:
-                    planned.append(PlannedRung(number, due, nominal))
-        return sorted(planned, key=lambda rung: (rung.due_at, rung.nominal_at, rung.rung))
-
-
-def _one_voice_at_a_time(rungs: list[PlannedRung]) -> tuple[PlannedRung, ...]:
-    return tuple({rung.due_at: rung for rung in rungs}.values())

@@ -1,0 +1,88 @@
+from datetime import date, datetime, timedelta
+from types import SimpleNamespace
+from zoneinfo import ZoneInfo
+
+import pytest
+from pydantic import ValidationError
+
+from states.policies.shops import ShopPolicies
+
+SAO_PAULO = ZoneInfo("America/Sao_Paulo")
+
+
+def a_shop(**settings) -> ShopPolicies:
+    return ShopPolicies.model_validate(
+        {
+            "name": "a-shop",
+            "title": "小店",
+            "title_en": "A shop",
+            "desks": {"in_sales": {"daily": ["09:00-21:00"]}},
+            "payment": {"desk": "in_sales"},
+            "dispatch": {"cutoff": "16:00", "promise": "dispatched"},
+        }
+        | settings
+    )
+
+
+def at(day: int, hour: int) -> datetime:
+    return datetime(2018, 2, day, hour, tzinfo=SAO_PAULO)
+
+
+def test_a_shop_answers_in_its_own_zone_and_contact_hours():
+    shop = a_shop(zone="America/Sao_Paulo")
+    assert shop.in_contact_hours(at(16, 20))
+    assert not shop.in_contact_hours(at(16, 21))
+    assert shop.promise(at(16, 15)).on == date(2018, 2, 16)
+    assert shop.promise(at(16, 16)).on == date(2018, 2, 17)
+    assert shop.next_cutoff(at(16, 16)) == at(17, 16)
+    assert shop.last_cutoff(at(16, 16)) == at(16, 16)
+    assert shop.cutoffs_between(at(16, 15), at(18, 15)) == (at(16, 16), at(17, 16))
+    pay_by = shop.pay_by(at(13, 22))
+    assert pay_by == at(16, 22)
+    assert [rung.due_at for rung in shop.plan(at(13, 22), pay_by)] == [at(14, 9), at(14, 10), at(16, 20)]
+    assert shop.next_rung(2, at(13, 22), pay_by).rung == 3
+
+
+def test_phone_numbers_are_those_of_the_shops_region():
+    order = SimpleNamespace(
+        no="1", amount_fen=1, paid_fen=1, freight_fen=0, discount_fen=0, receiver="x", phone="(11) 91234-5678",
+        address="y", buyer_id=1, goods_key=None, placed_at=at(1, 1), paid_at=at(1, 1), siblings=(),
+        lines=[SimpleNamespace(title="t", sku="s", quantity=1, price_fen=1)],
+    )  # fmt: skip
+    assert [reason.code for reason in a_shop().findings(order, at(1, 2))] == ["impossible_phone"]
+    assert a_shop(phone_region="BR").findings(order, at(1, 2)) == ()
+
+
+def test_the_desk_of_the_payment_reminders_must_exist():
+    with pytest.raises(ValidationError, match=r"payment.desk: there is no desk 'night', only in_sales"):
+        a_shop(payment={"desk": "night"})
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"name": "A Shop"}, {"name": "-a"}, {"name": ""}, {"title": ""}, {"language": "fr"},
+        {"currency": "yuan"}, {"phone_region": "XX"}, {"zone": "Mars/Olympus"}, {"desks": {}},
+    ],
+)  # fmt: skip
+def test_a_shop_says_who_and_where_it_is(setting):
+    with pytest.raises(ValidationError):
+        a_shop(**setting)
+
+
+def test_a_shop_survives_the_way_through_json():
+    shop = a_shop(
+        freight={"by_distance": {"free_from_fen": 1, "base_km": 2.5, "base_fen": 2, "fen_per_km": 3}}
+    )
+    stored = ShopPolicies.model_validate(shop.model_dump(mode="json"))
+    assert stored == shop
+    assert stored.model_dump_json() == shop.model_dump_json()
+
+
+def test_a_changed_copy_of_a_shop_is_checked():
+    shop = a_shop()
+    assert shop.model_copy(
+        update={"payment": {"desk": "in_sales", "deadline": "24 h"}}
+    ).payment.deadline == timedelta(1)
+    with pytest.raises(ValidationError, match="there is no desk"):
+        shop.model_copy(update={"desks": {"other": {"daily": ["09:00-10:00"]}}})
