@@ -60,8 +60,10 @@ def _sentence(detail: ErrorDetails) -> str:
         case "value_error":
             problem = str(detail["ctx"]["error"])
             return f"{where}: {problem}" if where else problem
-        case "model_type":
+        case "model_type" | "dict_type":
             return f"{where} should be a table of settings, not {detail['input']!r}"
+        case "tuple_type":
+            return f"{where} should be a list, not {detail['input']!r}"
         case _:
             return f"{where}: {detail['msg'].replace('Input should', 'should')}, not {detail['input']!r}"
 

@@ -81,6 +81,8 @@ def test_a_typo_is_named_with_the_setting_it_may_have_meant(tmp_path):
         ('desk = "in_sales"', 'desk = "night"', "payment.desk: there is no desk 'night', only in_sales"),
         ("[dispatch]", "[audit]\nautomatic = 1\n[dispatch]", "audit.automatic: should be a valid boolean, not 1"),
         ("title =", "freight = 50\ntitle =", "freight should be a table of settings, not 50"),
+        ("[dispatch]", "[audit]\nrequired = 1\n[dispatch]", "audit.required should be a list, not 1"),
+        ('desks.in_sales.daily = ["09:00-21:00"]', "desks = 1", "desks should be a table of settings, not 1"),
         ("title =", "colour = 50\ntitle =", "colour is not a setting"),
     ],
 )  # fmt: skip
