@@ -37,7 +37,7 @@ def advance(
     flow_run: str | None = None,
     cases: Any = order_cases,
 ) -> Advanced:
-    """Decide these requests, in the sequence of their times, and store all that follows.
+    """Decide these requests in the sequence given (that of their times), and store all that follows.
 
     Each gets an outcome of its own; a refusal is an answer, not an error. Raises StaleCases when another
     writer was quicker: roll back and ask again (`advancing` does).
@@ -50,7 +50,7 @@ def advance(
     views = cases.load(connection, sorted({*ids.values(), *(d.case_id for d in due)}), told)
     works = {id_: CaseWork(cases.lifecycle, view, report, view.version) for id_, view in views.items()}
     broken: dict[int, str] = {}
-    for request in sorted(requests, key=_moment):
+    for request in requests:
         case_id = request.case_id if isinstance(request, DueWork) else ids.get((request.shop, request.no))
         report.outcomes.append(_answer(request, works.get(case_id), broken))
     sound = [work for id_, work in works.items() if id_ not in broken]
@@ -88,10 +88,6 @@ def _insisting(once: Callable[[], Advanced]) -> Advanced:
             if getattr(error.orig, "sqlstate", None) not in ("40P01", "40001"):  # deadlock, serialization
                 raise
     return once()
-
-
-def _moment(request: Request | DueWork) -> datetime:
-    return request.at if isinstance(request, Request) else request.until
 
 
 def _answer(request: Request | DueWork, work: CaseWork | None, broken: dict[int, str]) -> Outcome:

@@ -15,6 +15,7 @@ from states.order_reasons import contradicts
 from states.reasons import Reason
 
 TIMER = "timer"  # the actor of whatever nobody asked for
+UNCOMPARED = ("assumed", "told", "round")  # of a fact told again: not part of what it says
 
 
 @dataclass
@@ -130,7 +131,7 @@ class CaseWork:
         """The same fact again is no news; the same fact told differently is something to look at."""
         known_at, known = self.view.known[request.key]
         told = plain(request.facts)
-        differing = sorted(k for k in {*told, *known} if k != "assumed" and told.get(k) != known.get(k))
+        differing = sorted(k for k in {*told, *known} if k not in UNCOMPARED and told.get(k) != known.get(k))
         if not (told.get("assumed") or known.get("assumed")) and request.at != known_at:
             known, told = {**known, "at": f"{known_at:%FT%TZ}"}, {**told, "at": f"{request.at:%FT%TZ}"}
             differing.append("at")

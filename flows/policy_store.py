@@ -62,6 +62,9 @@ class PolicyVersions:
         then = [v for v in versions if at is not None and v.applied_at <= at]
         return (then or versions)[-1].id
 
+    def number(self, version_id: int) -> int:
+        return self._rows[version_id].number
+
     def settings(self, version_id: int) -> ShopPolicies:
         row = self._rows[version_id]
         return _parsed(row.digest, json.dumps(row.settings))

@@ -66,6 +66,7 @@ BEFORE_HAND_OVER = [S.PAID, S.VERIFIED, S.RELEASED]
 AFTER_HAND_OVER = [S.SHIPPED, S.DELIVERED, S.COMPLETED]
 OVER = [S.CANCELLED, S.REFUNDED]
 MACHINE = "audit"  # who verifies when no person has to
+NOBODY = ("", MACHINE, "timer", "platform", "operator")  # actors that are no named person
 
 # -- Guards: each says why not ----------------------------------------------------------------------
 
@@ -104,15 +105,15 @@ def not_paid_at_all(order, asked: Asked) -> Iterable[Reason]:
 
 
 def not_by_name(order, asked: Asked) -> Iterable[Reason]:
-    if asked.by in ("", MACHINE, "timer", "platform"):
+    if asked.by in NOBODY:
         yield needs_a_named_person(asked.trigger)
 
 
 def audit_findings(order, asked: Asked) -> Iterable[Reason]:
     """Legal, accurate, complete, no duplicate (rules 28-31); a named agent may override a finding by its code."""
-    overridden = set(str(asked.facts.get("override", "")).split(","))
+    overridden = set(str(asked.facts.get("override", "")).split(",")) - {""}
     findings = order.policy.findings(order, asked.at)
-    if overridden - {""} and asked.by == MACHINE:
+    if overridden and asked.by in NOBODY:
         yield needs_a_named_person("override")
     yield from (f for f in findings if f.code not in overridden)
 
@@ -180,6 +181,7 @@ TRANSITIONS = [
     {"trigger": "ship",     "source": S.UNPAID,             "dest": S.SHIPPED,     "anomaly": shipped_before_paid()},
     {"trigger": "ship",     "source": OVER,                 "dest": S.SHIPPED,     "anomaly": shipped_though_over()},
     {"trigger": "ship",     "source": AFTER_HAND_OVER,      "dest": SAME},
+    {"trigger": "ship_part","source": [*BEFORE_HAND_OVER, *AFTER_HAND_OVER], "dest": SAME},
     {"trigger": "deliver",  "source": S.SHIPPED,            "dest": S.DELIVERED},
     {"trigger": "deliver",  "source": [S.UNPAID, *BEFORE_HAND_OVER, *OVER],  "dest": S.DELIVERED,
                             "anomaly": delivered_before_shipped()},
@@ -199,21 +201,10 @@ TRANSITIONS = [
     {"trigger": "refund_part", "source": [*BEFORE_HAND_OVER, *AFTER_HAND_OVER, S.CANCELLED], "dest": SAME},
     {"trigger": "settle",   "source": list(S),              "dest": SAME,          "unless": not_by_name},
 ]
-# fmt: on
 
-FACTS = [
-    "place",
-    "opt_out",
-    "pay",
-    "amend",
-    "hold",
-    "ship",
-    "deliver",
-    "confirm",
-    "cancel",
-    "refund",
-    "refund_part",
-]
+FACTS = ["place", "opt_out", "pay", "amend", "hold", "ship", "ship_part", "deliver", "confirm", "cancel",
+         "refund", "refund_part"]
+# fmt: on
 
 
 class TimerKind(StrEnum):

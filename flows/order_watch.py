@@ -1,4 +1,4 @@
-"""The timed steps of orders, free of Prefect: what a scheduled run, a manual run and `kefu run` all do."""
+"""Orders that have come to rest where they should not, and the care after delivery."""
 
 from __future__ import annotations
 
@@ -9,12 +9,6 @@ from sqlalchemy import Engine
 
 from flows.sweep import SweepReport, sweep
 from states.orders import TimerKind
-
-
-def remind_unpaid(engine: Engine, *, as_of: datetime, **scope: Any) -> SweepReport:
-    """Remind buyers who have not paid, and close orders whose payment deadline has passed (rules 38, 39)."""
-    kinds = (TimerKind.PAYMENT_REMINDER, TimerKind.PAYMENT_DEADLINE)
-    return sweep(engine, "remind-unpaid", kinds, as_of=as_of, **scope)
 
 
 def watch_orders(engine: Engine, *, as_of: datetime, **scope: Any) -> SweepReport:
