@@ -12,16 +12,22 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def read_time(text: str, zone: tzinfo, *, what: str = "time") -> datetime:
-    """ISO 8601; without offset it is in the shop's zone. Raises BadInput with one sentence."""
+def read_time(text: str, zone: tzinfo | None, *, what: str = "time") -> datetime:
+    """ISO 8601; without offset it is in the shop's zone (None: it needs one). Raises BadInput with one sentence."""
     try:
         at = datetime.fromisoformat(text.strip())
     except ValueError:
         raise BadInput(
-            f"{what}: {text!r} is no time; write ISO 8601, such as 2026-11-11T15:59:59 or 2026-11-11T15:59:59+08:00",
+            f"{what}: {text!r} is no time; write ISO 8601, such as 2026-11-11T15:59:59 or …+08:00 behind it",
             code="bad_time",
             where=what,
         ) from None
+    if at.tzinfo is None and zone is None:
+        raise BadInput(
+            f"{what}: {text!r} needs an offset such as +08:00, or a --shop: the shops are in different zones",
+            code="naive_time",
+            where=what,
+        )
     return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 
 from sqlalchemy import Connection, select
 
-from flows.policy_store import VERSIONS, unknown_shop
+from flows.policy_store import VERSIONS, current_policy, unknown_shop
 from models import Order
 from states.errors import BadInput, NotFound
 
@@ -53,3 +54,14 @@ def find_order(connection: Connection, no: str, shop: str | None = None) -> tupl
             where=no,
         )
     return rows[0].id, rows[0].shop
+
+
+def zone_of(connection: Connection, shop: str | None) -> tzinfo | None:
+    """The zone that a time without offset is meant in: the shop's, or the one that all shops share."""
+    if shop is not None:
+        return current_policy(connection, shop).zone
+    zones = {
+        current_policy(connection, name).zone
+        for name in connection.scalars(select(VERSIONS.c.shop).distinct())
+    }
+    return (zones or {UTC}).pop() if len(zones) <= 1 else None

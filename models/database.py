@@ -6,8 +6,6 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 
 
@@ -78,6 +76,9 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
 def migrate(engine: Engine) -> None:
     """Create the tables, or bring them to this version's shape; harmless when they have it."""
+    from alembic import command  # only here: it would slow every other command down
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", "models:migrations")
     with engine.connect() as connection:

@@ -24,6 +24,7 @@ class RequiredField(StrEnum):
     RECEIVER = "receiver"
     PHONE = "phone"
     ADDRESS = "address"
+    REGION = "region"
     LINES = "lines"
     BUYER = "buyer"
 
@@ -35,6 +36,7 @@ class Finding(StrEnum):
     MISSING_RECEIVER = "missing_receiver"
     MISSING_PHONE = "missing_phone"
     MISSING_ADDRESS = "missing_address"
+    MISSING_REGION = "missing_region"
     MISSING_LINES = "missing_lines"
     MISSING_BUYER = "missing_buyer"
     MASKED_PHONE = "masked_phone"
@@ -75,6 +77,7 @@ class AuditedOrder(Protocol):
     receiver: str | None
     phone: str | None
     address: str | None
+    region: str | None
     buyer_id: object
     lines: Sequence[AuditedLine]
     goods_key: str | None
@@ -89,6 +92,7 @@ MISSING = {
     ),
     RequiredField.PHONE: Reason(Finding.MISSING_PHONE, "缺少联系电话", "the phone number is missing", 29),
     RequiredField.ADDRESS: Reason(Finding.MISSING_ADDRESS, "缺少收货地址", "the address is missing", 29),
+    RequiredField.REGION: Reason(Finding.MISSING_REGION, "缺少收货省份", "the region is missing", 29),
     RequiredField.LINES: Reason(Finding.MISSING_LINES, "缺少商品明细", "the order names no goods", 29),
     RequiredField.BUYER: Reason(Finding.MISSING_BUYER, "缺少买家账号", "the buyer's account is missing", 29),
 }

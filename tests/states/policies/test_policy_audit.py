@@ -41,6 +41,7 @@ class Order:
     receiver: str | None = "张三"
     phone: str | None = "13812345678"
     address: str | None = "乌鲁木齐市天山区解放路1号"
+    region: str | None = "新疆维吾尔自治区"
     buyer_id: int | None = 7
     lines: list[Line] = field(default_factory=lambda: [Line()])
     goods_key: str | None = "BAG-1x2"
@@ -72,7 +73,7 @@ def test_goods_and_buyer_can_be_required_too():
 
 def test_every_field_that_can_be_required_has_its_finding():
     policy = AuditPolicy(required=tuple(RequiredField))
-    bare = replace(Order(), receiver=None, phone=None, address=None, lines=[], buyer_id=None)
+    bare = replace(Order(), receiver=None, phone=None, address=None, region=None, lines=[], buyer_id=None)
     assert sorted(codes(bare, policy)) == sorted(f"missing_{name}" for name in RequiredField)
 
 

@@ -1,0 +1,82 @@
+"""`kefu`: the command line. Each command is a few lines; what it does is in `flows/`."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from click.exceptions import ClickException
+from sqlalchemy.exc import DBAPIError
+
+from deployments import output
+from deployments.commands import orders, quotes, runs, shops, system
+from deployments.shop_files import ShopFileError
+from flows.imports.rows import UnreadableFile
+from flows.masking import mask_text
+from states.errors import KefuError, Refused
+from states.policies.working_days import CalendarEnds
+
+app = typer.Typer(
+    name="kefu",
+    help="客服:到点就做,不会忘记。Rules of a customer-service team that run on the clock.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for room in (system, runs, shops, orders, quotes):
+    room.add_to(app)
+
+
+def main() -> None:
+    """Run one command; every failure is one clear sentence and the right exit code, never a traceback."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    try:
+        return app(arguments, standalone_mode=False) or output.DONE
+    except Refused as no:
+        return _say_refused(no, arguments)
+    except KefuError as error:
+        return _say(arguments, error.code, error.where, str(error), output.WRONG_USAGE)
+    except ShopFileError as error:
+        return _say(arguments, "bad_shop_file", "", str(error), output.WRONG_USAGE)
+    except UnreadableFile as error:
+        return _say(arguments, "unreadable_file", "", str(error), output.WRONG_USAGE)
+    except CalendarEnds as error:
+        return _say(arguments, "calendar_ends", "", str(error), output.REFUSED)
+    except DBAPIError as error:
+        return _say(arguments, "database", "", _database_sentence(error), output.OUTSIDE_FAILED)
+    except ClickException as error:
+        return _say(arguments, "usage", "", error.format_message(), output.WRONG_USAGE)
+    except (KeyboardInterrupt, typer.Abort):
+        return 130
+
+
+def _say(arguments: list[str], code: str, where: str, message: str, exit_code: int) -> int:
+    if "--json" in arguments or "--jsonl" in arguments:
+        output.as_json({"error": {"code": code, "where": where, "message": message}})
+    else:
+        output.errors.print(f"kefu: {message}", style="red", markup=False, highlight=False, soft_wrap=True)
+    return exit_code
+
+
+def _say_refused(no: Refused, arguments: list[str]) -> int:
+    reasons = [reason.as_dict() for reason in no.reasons]
+    if "--json" in arguments:
+        output.as_json({"refused": reasons[0], "reasons": reasons})
+        return output.REFUSED
+    for reason in no.reasons:
+        rule = f"(规则 {reason.rule})" if reason.rule else ""
+        output.errors.print(
+            f"拒绝:{reason.zh}{rule}", style="yellow", markup=False, highlight=False, soft_wrap=True
+        )
+    output.errors.print(f"kefu: {no}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+    return output.REFUSED
+
+
+def _database_sentence(error: DBAPIError) -> str:
+    said = mask_text(str(error.orig)).strip().splitlines()[0]
+    if "no such table" in said or "does not exist" in said:
+        return f"the database is empty or old: run `kefu migrate` ({said})"
+    return f"the database could not be used: {said}"

@@ -1,0 +1,172 @@
+"""kefu import, run, replay"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import Progress
+
+from deployments import output
+from flows import clock
+from flows.order_import import ImportReport, import_orders
+from flows.replay import replay as live_through
+from flows.scope import find_scope, zone_of
+from flows.sweep import SweepReport
+from flows.timed_steps import TIMED_STEPS
+from models.database import engine_from_env, reading
+from states.errors import BadInput
+
+File = Annotated[Path, typer.Argument(metavar="FILE")]
+Shop = Annotated[str, typer.Option("--shop")]
+Format = Annotated[str, typer.Option("--format", help="auto, taobao, tmall, olist or kefu")]
+Encoding = Annotated[str | None, typer.Option("--encoding", help="Found by the bytes when empty.")]
+Json = Annotated[bool, typer.Option("--json", help="For machines.")]
+SHOWN = 10  # bad rows on the screen; all of them are in the quarantine file
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command("import")(import_)
+    app.command()(run)
+    app.command()(replay)
+
+
+def import_(
+    file: File,
+    shop: Shop,
+    format: Format = "auto",
+    encoding: Encoding = None,
+    until: Annotated[str | None, typer.Option(help="Take only what had happened by then.")] = None,
+    json: Json = False,
+) -> int:
+    """Take in a merchant's export: every row becomes facts, each at its own time."""
+    end = clock.read_time(until, _zone(shop), what="--until") if until else None
+    with Progress(console=output.errors, transient=True, disable=json) as bar:
+        tasks = {
+            "read": bar.add_task("读取 reading", total=None),
+            "tell": bar.add_task("入库 storing", total=None),
+        }
+        report = import_orders(
+            engine_from_env(),
+            file,
+            shop,
+            format=format,
+            encoding=encoding,
+            until=end,
+            progress=lambda phase, done, total: bar.update(tasks[phase], completed=done, total=total),
+        )
+    output.as_json(report.as_dict()) if json else _show_import(report)
+    return output.REFUSED if report.red else output.DONE
+
+
+def _show_import(report: ImportReport) -> None:
+    counts = {k: v for k, v in report.as_dict().items() if isinstance(v, int)}
+    output.as_table(
+        f"{report.file} → {report.shop} ({report.format}, {report.encoding})", ("", "count"), counts.items()
+    )
+    if report.bad:
+        rows = [(b.line, b.column, b.reason_zh, b.reason_en) for b in report.bad[:SHOWN]]
+        output.as_table("隔离 Quarantined", ("line", "column", "原因", "reason"), rows)
+        output.console.print(f"{report.quarantined} in {report.quarantine}", soft_wrap=True)
+
+
+def run(
+    flow: Annotated[str, typer.Argument(metavar="FLOW", help=", ".join(TIMED_STEPS))],
+    shop: Annotated[str | None, typer.Option("--shop")] = None,
+    case: Annotated[str | None, typer.Option("--case", help="Only this order.")] = None,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", help="The moment the run stands for; now when empty.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, do nothing.")] = False,
+    json: Json = False,
+) -> int:
+    """Run a timed flow once, in this process: what the scheduled run does."""
+    if flow not in TIMED_STEPS:
+        raise BadInput(
+            f"there is no flow {flow!r}; known: {', '.join(TIMED_STEPS)}", code="unknown_flow", where=flow
+        )
+    with reading(engine_from_env()) as connection:
+        scope = find_scope(connection, shop, case)
+        zone = zone_of(connection, scope.shop)
+    moment = clock.read_time(as_of, zone, what="--as-of") if as_of else clock.now()
+    if not dry_run:
+        clock.not_in_the_future(moment, "--as-of")
+    report = TIMED_STEPS[flow](engine_from_env(), shop=shop, case_no=case, as_of=moment, dry_run=dry_run)
+    output.as_json(report.as_dict()) if json else _show_run(report)
+    return output.REFUSED if report.red else output.DONE
+
+
+def _show_run(report: SweepReport) -> None:
+    rows = [
+        (row["no"], ", ".join(step["trigger"] for step in row["did"]), "; ".join(r["zh"] for r in row["refused"]),
+         row.get("error"))
+        for row in report.rows
+    ]  # fmt: skip
+    title = f"{report.flow} {report.as_of:%Y-%m-%d %H:%M:%S} UTC" + (" (dry run)" if report.dry_run else "")
+    output.as_table(title, ("no", "did", "未做 refused", "error"), rows)
+    for batch in getattr(report, "batches", []):
+        blocked = [(b["no"], b["state"], "; ".join(r["zh"] for r in b["blockers"])) for b in batch.blocked]
+        counts = f"放行 released {len(batch.released)}, 留下 blocked {len(blocked)}"
+        title = f"{batch.shop} {batch.cutoff_at:%Y-%m-%d %H:%M} UTC: {counts}"
+        output.as_table(title, ("no", "state", "阻碍 blockers"), blocked)
+    counts = {k: v for k, v in report.as_dict().items() if isinstance(v, int) and k != "dry_run"}
+    output.console.print("  ".join(f"{k} {v}" for k, v in counts.items()))
+
+
+def replay(
+    file: File,
+    shop: Shop,
+    start: Annotated[str, typer.Option("--from")],
+    end: Annotated[str, typer.Option("--until")],
+    every: Annotated[str, typer.Option(help="1h, 30min, 1d …")] = "1h",
+    format: Format = "auto",
+    encoding: Encoding = None,
+    json: Json = False,
+) -> int:
+    """Live through a file: import up to each moment, then run what is due."""
+    zone, step = _zone(shop), _step(every)
+    first, last = clock.read_time(start, zone, what="--from"), clock.read_time(end, zone, what="--until")
+    if first > last:
+        raise BadInput("--from lies after --until", code="bad_time", where="--from")
+    clock.not_in_the_future(last, "--until")
+    with Progress(console=output.errors, transient=True, disable=json) as bar:
+        task = bar.add_task("重演 replaying", total=(last - first) // step + 1)
+        report = live_through(
+            engine_from_env(),
+            file,
+            shop,
+            start=first,
+            end=last,
+            every=step,
+            format=format,
+            encoding=encoding,
+            progress=lambda moment: _advance(bar, task, moment),
+        )
+    if json:
+        output.as_json(report.as_dict())
+    else:
+        _show_import(report.taken_in)
+        output.as_table("做了什么 What was done", ("trigger", "count"), sorted(report.triggers.items()))
+    return output.REFUSED if report.red else output.DONE
+
+
+def _advance(bar: Progress, task, moment: datetime) -> None:
+    bar.update(task, advance=1, description=f"重演 {moment:%m-%d %H:%M}")
+
+
+def _zone(shop: str):
+    with reading(engine_from_env()) as connection:
+        return zone_of(connection, shop)
+
+
+def _step(text: str) -> timedelta:
+    units = {"min": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+    found = re.fullmatch(r"([1-9]\d*) ?(min|h|d)", text.strip())
+    if not found:
+        raise BadInput(
+            f"--every: {text!r} is no step; write 30min, 1h or 1d", code="bad_step", where="--every"
+        )
+    return int(found[1]) * units[found[2]]

@@ -1,0 +1,78 @@
+"""kefu migrate, up, demo, deploy, worker, diagram"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deployments import output
+from models.database import database_url, engine_from_env
+from models.database import migrate as bring_up_to_date
+from states.diagrams import mermaid
+from states.errors import BadInput
+from states.orders import order_lifecycle
+
+LIFECYCLES = {"order": order_lifecycle}
+Port = Annotated[int | None, typer.Option(help="Of the Prefect server; KEFU_PORT or 4200 when empty.")]
+ApiUrl = Annotated[str | None, typer.Option("--api-url", help="A Prefect server that runs elsewhere.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    for command in (migrate, up, demo, deploy, worker, diagram):
+        app.command()(command)
+
+
+def migrate() -> None:
+    """Create the database, or bring it to this version's shape."""
+    bring_up_to_date(engine_from_env())
+    backend = database_url().split(":", 1)[0]
+    output.console.print(f"database ready ({backend})")
+
+
+def up(
+    shop_file: Annotated[list[Path] | None, typer.Option("--shop-file", help="Apply it first.")] = None,
+    port: Port = None,
+) -> None:
+    """Run the system until Ctrl-C: database, Prefect server, timetable, worker."""
+    from deployments.running import up as run_up
+
+    run_up(port=port, shop_files=shop_file or ())
+
+
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="End after the table.")] = False, port: Port = None
+) -> None:
+    """The same with sample orders, and a day's timed steps run as real flow runs."""
+    from deployments.demo import demo as run_demo
+
+    run_demo(once=once, port=port)
+
+
+def deploy(api_url: ApiUrl = None) -> None:
+    """Bring the timetable on a Prefect server in line with the shops."""
+    from deployments.running import deploy as deploy_timetable
+
+    for change in deploy_timetable(api_url) or ["nothing to change"]:
+        output.console.print(change)
+
+
+def worker(api_url: ApiUrl = None) -> None:
+    """Work for a Prefect server that runs elsewhere, until Ctrl-C."""
+    from deployments.running import start_worker
+
+    start_worker(api_url)
+
+
+def diagram(
+    lifecycle: Annotated[str, typer.Argument(metavar="LIFECYCLE", help=", ".join(LIFECYCLES))],
+) -> None:
+    """A lifecycle as Mermaid, drawn from the code."""
+    if lifecycle not in LIFECYCLES:
+        known = ", ".join(LIFECYCLES)
+        raise BadInput(
+            f"there is no lifecycle {lifecycle!r}; known: {known}", code="unknown_lifecycle", where=lifecycle
+        )
+    sys.stdout.write(mermaid(LIFECYCLES[lifecycle]))

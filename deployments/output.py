@@ -1,0 +1,45 @@
+"""How the command line speaks: tables for people, JSON for machines, one sentence for an error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+console = Console()
+errors = Console(stderr=True)
+
+DONE, REFUSED, WRONG_USAGE, OUTSIDE_FAILED = 0, 1, 2, 3
+
+
+def as_json(document: Any) -> None:
+    """One document on standard output, Chinese as Chinese."""
+    sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2, default=str) + "\n")
+
+
+def as_json_line(document: Any) -> None:
+    sys.stdout.write(json.dumps(document, ensure_ascii=False, default=str) + "\n")
+
+
+def as_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*("" if cell is None else str(cell) for cell in row))
+    console.print(table)
+
+
+def yuan(fen: int) -> str:
+    """Fen as people read money."""
+    return f"{fen / 100:,.2f}"
+
+
+def when(text: str | None) -> str:
+    """An ISO time as people read it, in the zone it is in."""
+    return f"{datetime.fromisoformat(text):%Y-%m-%d %H:%M:%S}" if text else ""

@@ -1,0 +1,148 @@
+"""Why an order is where it is, what comes next, what blocks it and what would unblock it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from flows import order_cases
+from flows.order_documents import documents
+from states.orders import OrderState, dispatch_blockers, order_lifecycle
+
+STATES = {
+    "unpaid": ("待付款", "waiting for payment"),
+    "paid": ("已付款,待审单", "paid, not verified yet"),
+    "verified": ("已审单,待截单放行", "verified, waiting for its cut-off"),
+    "released": ("已放行,待仓库发货", "released, waiting for the warehouse"),
+    "shipped": ("已发货", "shipped"),
+    "delivered": ("已签收", "delivered"),
+    "completed": ("已完成", "completed"),
+    "cancelled": ("已取消", "cancelled"),
+    "refunded": ("已退款", "refunded"),
+}
+
+TOLD = {
+    "place": ("买家下单,应付 {amount} 元", "the buyer ordered; {amount} is due"),
+    "remind": ("第 {round} 次催付(规则 38)", "payment reminder {round} (rule 38)"),
+    "pay": ("买家付款 {amount} 元", "the buyer paid {amount}"),
+    "expire": ("过了付款期限仍未付款,订单关闭", "not paid by the deadline: closed"),
+    "reopen": ("{by} 恢复了订单", "{by} reopened it"),
+    "verify": ("审单通过({by};规则 28-31)", "verified by {by} (rules 28-31)"),
+    "chase_verification": ("仍未审单,已提醒客服(规则 32)", "still not verified: staff were told (rule 32)"),
+    "amend": ("信息已修改:{fields}", "changed: {fields}"),
+    "repromise": ("{by} 重新承诺了发货时间", "{by} promised anew"),
+    "hold": ("{by} 要求不要发货:{reason}(规则 84)", "{by} put a hold on it: {reason} (rule 84)"),
+    "unhold": ("{by} 解除扣留:{reason}", "{by} lifted the hold: {reason}"),
+    "release": ("截单放行(规则 40、41)", "released at the cut-off (rules 40, 41)"),
+    "flag_overdue": (
+        "超过规定时间未发货,已提醒客服(规则 42)",
+        "not shipped in time: staff were told (rule 42)",
+    ),
+    "ship": ("已发货,运单号 {waybill}", "shipped, waybill {waybill}"),
+    "ship_part": ("部分发货,运单号 {waybill}", "a part was shipped, waybill {waybill}"),
+    "deliver": ("已签收", "delivered"),
+    "follow_up": ("签收后回访(规则 130)", "asked how it went (rule 130)"),
+    "confirm": ("买家确认收货", "the buyer confirmed receipt"),
+    "complete": ("无异议,自动完成", "nobody objected: completed"),
+    "close": ("{by} 关闭了订单", "{by} closed it"),
+    "cancel": ("交易取消:{reason}", "cancelled: {reason}"),
+    "refund": ("已全额退款 {amount} 元", "refunded in full, {amount}"),
+    "refund_part": ("已部分退款,累计 {amount} 元", "refunded in part, {amount} in all"),
+    "opt_out": ("买家不愿再收到催付", "the buyer wants no reminders"),
+    "settle": ("{by} 已处理异常", "{by} settled the anomalies"),
+}
+
+NEXT = {
+    "payment_reminder": ("第 {round} 次催付", "payment reminder {round}"),
+    "payment_deadline": ("付款期限到,未付款则关闭", "the payment deadline: closed if still unpaid"),
+    "verification_chase": ("若仍未审单,提醒客服", "staff are told if it is still not verified"),
+    "dispatch_cutoff": ("截单:没有阻碍就放行", "the cut-off: released if nothing blocks it"),
+    "dispatch_overdue": ("若仍未发货,提醒客服", "staff are told if it is still not shipped"),
+    "follow_up": ("回访买家", "the buyer is asked how it went"),
+    "completion": ("若无异议,自动完成", "completed if nobody objects"),
+}
+
+REMEDIES = {
+    "held": ("解除扣留 kefu order unhold {no} --reason {hold} --by 姓名", "lift the hold, with the same command"),
+    "not_verified": ("审单 kefu order act {no} verify --by 姓名", "verify it, with the same command"),
+    "no_promise": ("升级日历,再 kefu order act {no} repromise --by 姓名", "upgrade the calendar, then do that"),
+    "before_cutoff": ("等到截单时间即可", "nothing to do but wait"),
+    "not_paid": ("等买家付款", "wait for the buyer to pay"),
+}  # fmt: skip
+AMENDABLE = {"missing_phone": "phone", "masked_phone": "phone", "impossible_phone": "phone"} | {
+    f"missing_{name}": name for name in ("receiver", "address")
+}
+
+
+@dataclass
+class Explanation:
+    """The answer in parts; `lines` is how people read it, zh first, English beside it."""
+
+    order: dict
+    story: list[dict] = field(default_factory=list)
+    next: list[dict] = field(default_factory=list)
+    blockers: list[dict] = field(default_factory=list)
+    anomalies: list[dict] = field(default_factory=list)
+    possible: list[str] = field(default_factory=list)
+
+    def as_dict(self) -> dict:
+        return vars(self)
+
+
+def explain(connection: Connection, case_id: int, at: datetime) -> Explanation:
+    """One order's story as of `at`; nothing is changed."""
+    order = next(documents(connection, [case_id]))
+    view = order_cases.load(connection, [case_id], lock=False)[case_id]
+    answer = Explanation(order)
+    answer.story = [_told(entry, view) for entry in order["history"]]
+    waiting = [t for t in order["timers"] if not t["done_at"] and not t["cancelled_at"]]
+    answer.next = [_next(t) for t in sorted(waiting, key=lambda t: t["due_at"])]
+    if view.state in (OrderState.UNPAID, OrderState.PAID, OrderState.VERIFIED):
+        answer.blockers = [_blocker(r, view) for r in dispatch_blockers(view, at)]
+    answer.anomalies = [a for a in order["anomalies"] if not a["settled_at"]]
+    by_hand = order_lifecycle.by_people | order_lifecycle.facts
+    answer.possible = sorted({t for t in order_lifecycle.allowed_from(view.state) if t in by_hand})
+    return answer
+
+
+def _told(entry: dict, view: Any) -> dict:
+    facts = entry["facts"]
+    words = {
+        "by": entry["by"],
+        "amount": f"{facts.get('amount_fen', 0) / 100:.2f}",
+        "round": facts.get("round", ""),
+        "fields": ", ".join(facts.get("fields", [])),
+        "reason": facts.get("reason") or "—",
+        "waybill": facts.get("waybill") or "—",
+    }
+    zh, en = (text.format(**words) for text in TOLD[entry["trigger"]])
+    if "override" in facts:
+        zh, en = f"{zh},不计 {facts['override']}", f"{en}, overriding {facts['override']}"
+    if facts.get("assumed"):
+        zh, en = f"{zh}(时间为文件截止时刻,原表未给出)", f"{en} (time assumed: the file gives none)"
+    moved = f"{entry['source']} → {entry['dest']}" if entry["source"] != entry["dest"] else ""
+    return {"at": entry["at"], "zh": zh, "en": en, "moved": moved}
+
+
+def _next(timer: dict) -> dict:
+    zh, en = (text.format(round=timer["round"]) for text in NEXT[timer["kind"]])
+    if timer["error"]:
+        zh, en = f"{zh}(上次处理出错,将重试)", f"{en} (the last try went wrong; it is tried again)"
+    elif timer["refused"]:
+        zh, en = f"{zh}(上次未通过)", f"{en} (refused last time)"
+    return {"due_at": timer["due_at"], "kind": timer["kind"], "zh": zh, "en": en}
+
+
+def _blocker(reason: Any, view: Any) -> dict:
+    hold = next((h.reason for h in view.holds if reason.code == "held" and h.reason in reason.en), "")
+    if reason.code in AMENDABLE:
+        name = AMENDABLE[reason.code]
+        zh = en = f"kefu order act {view.no} amend --fact {name}=… --by NAME"
+    elif reason.code in REMEDIES:
+        zh, en = (text.format(no=view.no, hold=hold) for text in REMEDIES[reason.code])
+    else:  # a finding of the audit that a person may overrule
+        zh = en = f"kefu order act {view.no} verify --fact override={reason.code} --by NAME"
+    return {**reason.as_dict(), "unblock_zh": zh, "unblock_en": en}
