@@ -11,7 +11,7 @@ os.environ.setdefault("DO_NOT_TRACK", "1")  # Prefect's SDK reports to the outsi
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from prefect import flow, get_client, task
 from prefect.artifacts import create_table_artifact
@@ -23,10 +23,13 @@ from prefect.states import Cancelled, Completed, Failed, State
 from pydantic import BeforeValidator, WithJsonSchema
 
 from flows import clock
-from flows.dispatch_cutoff import dispatch_cutoff as dispatch_plainly
+from flows.dispatch_cutoff import Batch
+from flows.dispatch_cutoff import dispatch_cutoff as cutoff_plainly
+from flows.imports.rows import UnreadableFile
 from flows.order_import import import_orders as import_plainly
 from flows.payment_reminders import remind_unpaid as remind_plainly
-from flows.imports.rows import UnreadableFile
+from flows.policy_store import current_policies
+from flows.sweep import SweepReport
 from models.database import engine_from_env
 from states.errors import BadInput, KefuError
 from states.policies.working_days import CalendarEnds
@@ -46,6 +49,8 @@ Text = Annotated[
     BeforeValidator(_digits_are_text),
     WithJsonSchema({"type": ["string", "integer", "null"]}),
 ]
+
+Format = Literal["auto", "taobao", "tmall", "olist", "kefu"]
 
 
 class _Stopped(Exception):
@@ -84,12 +89,6 @@ def as_of_or_scheduled(as_of: datetime | None) -> datetime:
     """The moment a run stands for: as asked; else its scheduled time, so that a late run does what the
     punctual one would have done; for a run started by hand, now."""
     if as_of is not None:
-        if as_of.tzinfo is None:
-            raise BadInput(
-                f"as_of {as_of.isoformat()} has no time zone: write for example {as_of.isoformat()}+08:00",
-                code="naive_time",
-                where="as_of",
-            )
         return as_of
     context = FlowRunContext.get()
     run = context.flow_run if context else None
@@ -98,7 +97,7 @@ def as_of_or_scheduled(as_of: datetime | None) -> datetime:
     return clock.now()
 
 
-@flow(name="remind-unpaid", validate_parameters=True)
+@flow(name="remind-unpaid")
 def remind_unpaid(
     shop: Text = None,
     case_no: Text = None,
@@ -115,17 +114,14 @@ def remind_unpaid(
     """
 
     def sweep() -> State:
-        at = as_of_or_scheduled(as_of)
-        report = remind_plainly(
-            engine_from_env(), shop=shop, case_no=case_no, as_of=at, dry_run=dry_run, run_batch=_run_batch
-        )
-        _publish("remind-unpaid", report.rows, _summary(report, dry_run))
-        return _outcome(report, dry_run)
+        report = remind_plainly(engine_from_env(), **_asked(shop, case_no, as_of, dry_run))
+        _publish("remind-unpaid", map(_readable, report.rows), _summary(report))
+        return _outcome(report)
 
     return _answer(sweep)
 
 
-@flow(name="dispatch-cutoff", validate_parameters=True)
+@flow(name="dispatch-cutoff")
 def dispatch_cutoff(
     shop: Text = None,
     case_no: Text = None,
@@ -142,26 +138,24 @@ def dispatch_cutoff(
     """
 
     def sweep() -> State:
-        at = as_of_or_scheduled(as_of)
-        report = dispatch_plainly(
-            engine_from_env(), shop=shop, case_no=case_no, as_of=at, dry_run=dry_run, run_batch=_run_batch
-        )
-        summary = _summary(report, dry_run)
-        _publish("dispatch-cutoff", report.rows, summary)
-        _publish("dispatch-manifest", _manifest(report.batches), f"{summary}\n\n{_where(report.batches)}")
+        report = cutoff_plainly(engine_from_env(), **_asked(shop, case_no, as_of, dry_run))
+        summary = _summary(report)
+        files = [f"Manifest of {b.shop}: `{b.manifest}`" for b in report.batches if b.manifest]
+        _publish("dispatch-cutoff", map(_readable, report.rows), summary)
+        _publish("dispatch-manifest", _manifest(report.batches), "\n\n".join([summary, *files]))
         _publish(
-            "dispatch-blocked", _blocked(report.batches), f"{summary}\n\nEvery order held back, and why."
+            "dispatch-blocked", _blocked(report.batches), f"{summary}\n\nWhat stays behind, and every reason."
         )
-        return _outcome(report, dry_run)
+        return _outcome(report)
 
     return _answer(sweep)
 
 
-@flow(name="import-orders", validate_parameters=True)
+@flow(name="import-orders")
 def import_orders(
     file: str,
     shop: Annotated[str, BeforeValidator(_digits_are_text)],
-    format: str = "auto",
+    format: Format = "auto",
     encoding: str | None = None,
     until: datetime | None = None,
 ) -> dict:
@@ -170,18 +164,27 @@ def import_orders(
     Args:
         file: path of the file, on the machine where the worker runs.
         shop: the shop these orders belong to.
-        format: auto, taobao, tmall, olist or kefu.
+        format: of the file; auto finds out.
         encoding: for example gb18030; detected when empty.
         until: take only what had happened by then; everything when empty.
     """
 
     def read() -> State:
+        engine = engine_from_env()
+        moment = until and _in_the_shops_zone(until, shop, "until")
         report = import_plainly(
-            engine_from_env(), file, shop, format=format, encoding=encoding, until=until, now=clock.now()
-        ).as_dict()
-        counts = {name: value for name, value in report.items() if isinstance(value, int)}
-        _publish("import-orders", [counts], f"Imported for {shop}.")
-        return Completed(message=_counted(counts), data=report)
+            engine, file, shop, format=format, encoding=encoding, until=moment, flow_run=_run_id()
+        )
+        counts = {name: value for name, value in report.as_dict().items() if isinstance(value, int)}
+        summary = _counted(counts)
+        _publish("import-orders", [{"shop": shop, **counts}], summary)
+        if report.bad:
+            bad = [
+                {"line": b.line, "column": b.column, "为什么": b.reason_zh, "why": b.reason_en}
+                for b in report.bad
+            ]
+            _publish("import-quarantine", bad, f"Not imported; the rows are in `{report.quarantine}`.")
+        return _state(report.red, summary, report.as_dict())
 
     return _answer(read)
 
@@ -189,6 +192,43 @@ def import_orders(
 # What must be on the timetable, and what is started by hand.
 TIMED = (remind_unpaid, dispatch_cutoff)
 BY_HAND = (import_orders,)
+
+
+def _asked(shop: str | None, case_no: str | None, as_of: datetime | None, dry_run: bool) -> dict[str, Any]:
+    """The arguments of a plain timed step."""
+    if as_of is not None:
+        as_of = _in_the_shops_zone(as_of, shop, "as_of")
+        if not dry_run:
+            clock.not_in_the_future(as_of, "as_of")
+    return {
+        "shop": shop or None,  # a form that was touched sends an empty text
+        "case_no": case_no or None,
+        "as_of": as_of_or_scheduled(as_of),
+        "dry_run": dry_run,
+        "run_batch": _run_batch,
+        "flow_run": _run_id(),
+    }
+
+
+def _in_the_shops_zone(at: datetime, shop: str | None, what: str) -> datetime:
+    """A time without offset is meant in the shop's zone, as on the command line."""
+    if at.tzinfo is not None:
+        return at
+    zones = {
+        policies.zone for policies in current_policies(engine_from_env()) if shop in (None, "", policies.name)
+    }
+    if len(zones) != 1:
+        raise BadInput(
+            f"{what}: {at.isoformat()} has no offset, and the shops are in several zones; "
+            f"write for example {at.isoformat()}+08:00",
+            code="naive_time",
+            where=what,
+        )
+    return at.replace(tzinfo=zones.pop())
+
+
+def _run_id() -> str:
+    return str(FlowRunContext.get().flow_run.id)
 
 
 def _answer(work: Callable[[], State]) -> State:
@@ -199,64 +239,72 @@ def _answer(work: Callable[[], State]) -> State:
         get_run_logger().error("%s", error)
         return Failed(message=str(error))
     except _Stopped:
-        get_run_logger().warning("stopped after the batch in progress: the run was cancelled")
-        return Cancelled(message="stopped between two batches; finished batches stay done")
+        get_run_logger().warning("stopped between two batches: the run was cancelled")
+        return Cancelled(message="stopped between two batches; what was done stays done")
 
 
-def _outcome(report: Any, dry_run: bool) -> State:
-    kind = Failed if report.red else Completed
-    return kind(message=_summary(report, dry_run), data=report.as_dict())
+def _outcome(report: SweepReport) -> State:
+    return _state(report.red, _summary(report), report.as_dict())
 
 
-def _summary(report: Any, dry_run: bool) -> str:
+def _state(red: bool, summary: str, report: dict) -> State:
+    """Red when an item was bad, although everything else was done: a person should look."""
+    return (Failed if red else Completed)(message=summary, data=report)
+
+
+def _summary(report: SweepReport) -> str:
     counts = {name: getattr(report, name) for name in ("claimed", "done", "refused", "postponed", "failed")}
-    return f"as of {report.as_of:%Y-%m-%d %H:%M %Z}: {_counted(counts)}{', dry run' if dry_run else ''}"
+    dry = ", dry run: nothing was changed" if report.dry_run else ""
+    return f"as of {report.as_of.isoformat(timespec='seconds')}: {_counted(counts)}{dry}"
 
 
 def _counted(counts: dict[str, int]) -> str:
     return ", ".join(f"{value} {name}" for name, value in counts.items())
 
 
-def _manifest(batches: Iterable[dict]) -> list[dict]:
+def _readable(row: dict) -> dict:
+    """What a sweep did to one case, as a line of text."""
+    return {
+        "no": row["no"],
+        "did": ", ".join(f"{step['trigger']} → {step['state']}" for step in row["did"]),
+        "refused": "; ".join(f"{reason['zh']} / {reason['en']}" for reason in row["refused"]),
+        "error": row.get("error", ""),
+    }
+
+
+def _manifest(batches: Iterable[Batch]) -> list[dict]:
     return [
-        {"shop": batch["shop"], "cutoff_at": str(batch["cutoff_at"]), "no": no}
-        for batch in batches
-        for no in batch["released"]
+        {"shop": batch.shop, "cutoff_at": _clock(batch), **row} for batch in batches for row in batch.released
     ]
 
 
-def _where(batches: Iterable[dict]) -> str:
-    return "\n".join(f"Manifest of {batch['shop']}: `{batch['manifest_path']}`" for batch in batches)
-
-
-def _blocked(batches: Iterable[dict]) -> list[dict]:
+def _blocked(batches: Iterable[Batch]) -> list[dict]:
     return [
         {
-            "shop": batch["shop"],
+            "shop": batch.shop,
+            "cutoff_at": _clock(batch),
             "no": order["no"],
-            "rule": blocker.get("rule"),
-            "code": blocker["code"],
+            "state": str(order["state"]),
+            "rule": blocker["rule"],
             "为什么": blocker["zh"],
             "why": blocker["en"],
         }
         for batch in batches
-        for order in batch["blocked"]
+        for order in batch.blocked
         for blocker in order["blockers"]
     ]
 
 
-def _publish(key: str, rows: list[dict], description: str) -> None:
+def _clock(batch: Batch) -> str:
+    return batch.cutoff_at.isoformat(timespec="minutes")
+
+
+def _publish(key: str, rows: Iterable[dict], description: str) -> None:
     """The table an operator sees beside the run. A scheduled run that had nothing to do leaves none: there
     are 288 of them a day."""
+    rows = list(rows)
     if not rows and FlowRunContext.get().flow_run.auto_scheduled:
         return
     if len(rows) > SHOWN:
         description += f"\n\nThe first {SHOWN} of {len(rows)} rows."
-    create_table_artifact(table=[_plain(row) for row in rows[:SHOWN]], key=key, description=description)
-
-
-def _plain(row: dict) -> dict:
-    return {
-        name: value if isinstance(value, str | int | float | None) else str(value)
-        for name, value in row.items()
-    }
+    create_table_artifact(table=rows[:SHOWN], key=key, description=description)

@@ -1,0 +1,148 @@
+"""Running kefu: database, Prefect server, timetable and worker, all in one process and one child of it.
+
+Prefect is imported late, after its settings are in the environment: it reads them once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterable
+from importlib.resources import files
+from pathlib import Path
+
+from deployments.server import PORT, PrefectServer, ServerUnavailable, client_settings, start_server
+from deployments.shop_files import load_shop_file
+from flows import clock
+from flows.policy_store import apply_policy, current_policies
+from models.database import engine_from_env, home, migrate
+
+Say = Callable[[str], None]
+Meanwhile = Callable[[], bool]  # True: go on serving
+
+OWN_SHOPS = ("bag-studio", "urumqi-kitchen")
+LIMIT = 4  # flow runs at once: SQLite has one writer
+
+
+def up(
+    *,
+    port: int | None = None,
+    shop_files: Iterable[Path] = (),
+    limit: int = LIMIT,
+    say: Say = print,
+) -> None:
+    """Run the real thing until Ctrl-C: database, shops, Prefect server, timetable, worker."""
+    prepare(shop_files, say=say)
+    with server(port, say=say) as running:
+        for change in deploy(running.api_url):
+            say(f"timetable: {change}")
+        say(f"{running.url} shows what runs; Ctrl-C ends it")
+        serve(running, limit=limit, say=say)
+
+
+def prepare(shop_files: Iterable[Path] = (), *, say: Say = print) -> None:
+    """The tables and the shops. The shops that come with kefu only where there are none: what an operator has
+    applied since must not be undone by a restart."""
+    engine = engine_from_env()
+    migrate(engine)
+    shop_files = list(shop_files)
+    if not shop_files and not current_policies(engine):
+        shop_files = [Path(str(files("deployments") / "shops" / f"{name}.toml")) for name in OWN_SHOPS]
+    for path in shop_files:
+        policies = load_shop_file(path)
+        number, new = apply_policy(engine, policies, at=clock.now())
+        if new:
+            say(f"shop {policies.name}: policy version {number}")
+
+
+def server(port: int | None = None, *, say: Say = print) -> PrefectServer:
+    """Our Prefect server on its port (KEFU_PORT, 4200), started when it does not run, and this process set to it."""
+    port = port or int(os.environ.get("KEFU_PORT") or PORT)
+    running = start_server(home() / "prefect", port)
+    say(f"Prefect server {'started' if running.process else 'found'} at {running.url}")
+    use_settings(client_settings(running.home, running.api_url))
+    return running
+
+
+def use_settings(settings: dict[str, str]) -> None:
+    """Set this process to a Prefect server, whether or not Prefect has been imported already."""
+    os.environ |= settings
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "WARNING")  # the server keeps all of it
+    if "prefect" in sys.modules:
+        from prefect.context import refresh_global_settings_context
+
+        refresh_global_settings_context()
+
+
+def deploy(api_url: str | None = None, *, paused: bool = False) -> list[str]:
+    """Bring the timetable on the server (this environment's, when none is named) in line with the shops."""
+    if api_url:
+        use_settings({"PREFECT_API_URL": api_url})
+    from deployments.timetable import deploy as deploy_timetable
+
+    return deploy_timetable(current_policies(engine_from_env()), paused=paused)
+
+
+def start_worker(api_url: str | None = None, *, limit: int = LIMIT, say: Say = print) -> None:
+    """A worker for a Prefect server that runs elsewhere, until Ctrl-C."""
+    settings = {"PREFECT_WORKER_QUERY_SECONDS": "1", "PREFECT_WORKER_PREFETCH_SECONDS": "0"}
+    settings |= {"PREFECT_API_URL": api_url} if api_url else {}
+    use_settings(settings)
+    serve(None, limit=limit, say=say)
+
+
+def serve(
+    running: PrefectServer | None,
+    *,
+    limit: int = LIMIT,
+    meanwhile: Meanwhile | None = None,
+    say: Say = print,
+) -> None:
+    """Work until Ctrl-C or SIGTERM; `meanwhile` runs beside the worker and says whether to go on after it."""
+    asyncio.run(_serve(running, limit, meanwhile, say))
+
+
+async def _serve(running: PrefectServer | None, limit: int, meanwhile: Meanwhile | None, say: Say) -> None:
+    from deployments.timetable import POOL
+    from deployments.worker import InProcessWorker
+
+    asked_to_stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(sign, asked_to_stop.set)
+    worker = asyncio.create_task(InProcessWorker(POOL, limit=limit).start(printer=lambda *_: None))
+    watched = {worker, asyncio.create_task(asked_to_stop.wait())}
+    if running and running.process:
+        watched.add(asyncio.create_task(_until_it_ends(running)))
+    if meanwhile:
+        watched.add(asyncio.create_task(_until_done(meanwhile)))
+    try:
+        ended, _ = await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+        for task in ended:
+            task.result()
+    finally:
+        for sign in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(sign)  # asked again, we end at once
+        if not worker.done():
+            say("stopping: what is in progress is finished first")
+            worker.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await worker
+
+
+async def _until_it_ends(running: PrefectServer) -> None:
+    while running.process.poll() is None:
+        await asyncio.sleep(1)
+    raise ServerUnavailable(
+        f"the Prefect server ended, with code {running.process.returncode}; see {running.home / 'server.log'}",
+        code="server_ended",
+        where=running.url,
+    )
+
+
+async def _until_done(meanwhile: Meanwhile) -> None:
+    if await asyncio.to_thread(meanwhile):
+        await asyncio.Event().wait()

@@ -1,0 +1,169 @@
+"""A Prefect server of our own: a child process with its own home and SQLite file, talking to nobody outside.
+
+This module imports no Prefect, so that its environment can still be set.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+
+from states.errors import KefuError
+
+PORT = 4200
+STARTS_WITHIN = 120.0  # seconds; the first start also creates some 60 tables, on whatever machine this is
+STOPS_WITHIN = 20.0
+
+
+class ServerUnavailable(KefuError):
+    """The Prefect server did not start, or something else sits on its port."""
+
+
+@dataclass
+class PrefectServer:
+    """A running server; `process` is None for one we found running."""
+
+    url: str
+    home: Path
+    process: subprocess.Popen | None = None
+
+    @property
+    def api_url(self) -> str:
+        return f"{self.url}/api"
+
+    def stop(self) -> None:
+        """End the server if we started it; harmless when it has ended."""
+        if self.process is None:
+            return
+        for sign, patience in ((signal.SIGINT, STOPS_WITHIN), (signal.SIGKILL, 5.0)):
+            if self.process.poll() is None:
+                self.process.send_signal(sign)
+                try:
+                    self.process.wait(patience)
+                except subprocess.TimeoutExpired:
+                    continue
+        self.process = None
+
+    def __enter__(self) -> PrefectServer:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.stop()
+
+
+def start_server(home: Path, port: int = PORT, host: str = "127.0.0.1") -> PrefectServer:
+    """A healthy server for this home: the one that already answers, or a new child process."""
+    url = f"http://{host}:{port}"
+    home = home.absolute()
+    if _taken(host, port):
+        if _home_of(url) == home:
+            return PrefectServer(url, home)
+        raise ServerUnavailable(
+            f"port {port} is taken by something else; free it, or choose another with --port or KEFU_PORT",
+            code="port_taken",
+            where=url,
+        )
+    home.mkdir(parents=True, exist_ok=True)
+    log = home / "server.log"
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app"),
+                *("--host", host, "--port", str(port), "--timeout-keep-alive", "5"),
+                *("--log-level", "warning", "--timeout-graceful-shutdown", "3"),
+            ],
+            env=os.environ | server_settings(home, url),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C is for us: the worker still reports before the server ends
+        )
+    server = PrefectServer(url, home, process)
+    try:
+        _wait_until_healthy(server, log)
+    except BaseException:
+        server.stop()
+        raise
+    return server
+
+
+def client_settings(home: Path, api_url: str) -> dict[str, str]:
+    """What a process needs to speak with this server and with nobody else."""
+    return {
+        "PREFECT_API_URL": api_url,
+        "PREFECT_HOME": str(home),
+        "PREFECT_PROFILES_PATH": str(home / "profiles.toml"),
+        "DO_NOT_TRACK": "1",
+        "PREFECT_CLOUD_ENABLE_ORCHESTRATION_TELEMETRY": "false",
+        "PREFECT_WORKER_QUERY_SECONDS": "1",  # a run started by hand begins within two seconds
+        "PREFECT_WORKER_PREFETCH_SECONDS": "0",  # not before its time: it would hold its concurrency slot
+        "NO_PROXY": ",".join(filter(None, [os.environ.get("NO_PROXY"), urlsplit(api_url).hostname])),
+    }
+
+
+def server_settings(home: Path, url: str) -> dict[str, str]:
+    """The environment of the server process. DO_NOT_TRACK alone would not silence it."""
+    return client_settings(home, f"{url}/api") | {
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+        "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{home / 'prefect.db'}",
+        "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
+        # a second run of a shop's cut-off waits this long for the first, not half a minute
+        "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "2",
+        "PREFECT__SERVER_FINAL": "1",
+    }
+
+
+def free_port() -> int:
+    """A port nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _taken(host: str, port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((host, port)) == 0
+
+
+def _home_of(url: str) -> Path | None:
+    """The home of the Prefect server that answers there; None when it is no Prefect server."""
+    try:
+        reply = httpx.get(f"{url}/api/admin/settings", timeout=5, trust_env=False)
+        return Path(reply.raise_for_status().json()["home"])
+    except (httpx.HTTPError, json.JSONDecodeError, KeyError, TypeError):
+        return None
+
+
+def _wait_until_healthy(server: PrefectServer, log: Path) -> None:
+    give_up_at = time.monotonic() + STARTS_WITHIN
+    with httpx.Client(timeout=2, trust_env=False) as client:
+        while time.monotonic() < give_up_at:
+            if server.process.poll() is not None:
+                raise ServerUnavailable(
+                    f"the Prefect server ended at once, with code {server.process.returncode}; see {log}",
+                    code="server_ended",
+                    where=server.url,
+                )
+            try:
+                if client.get(f"{server.api_url}/health").is_success and _home_of(server.url) == server.home:
+                    return
+            except httpx.HTTPError:
+                pass
+            time.sleep(0.2)
+    raise ServerUnavailable(
+        f"the Prefect server did not answer within {STARTS_WITHIN:.0f} s; see {log}",
+        code="server_silent",
+        where=server.url,
+    )

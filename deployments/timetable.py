@@ -1,0 +1,232 @@
+"""The timetable: which flow runs when, built from the shops' policies and kept on the Prefect server.
+
+One deployment for all shops sweeps payments; each shop has a deployment of its own for its cut-off:
+
+* Overlap. Payment sweeps come every five minutes, so a run that would overlap is dropped (CANCEL_NEW): the
+  next one does its work. A cut-off comes once a day, so a run that would overlap waits (ENQUEUE). With one
+  deployment for all shops and CANCEL_NEW, two shops closing in the same minute would cost one of them its day,
+  and so would a day of downtime, when yesterday's and today's cut-off fall due together.
+* Downtime. Prefect keeps runs whose time has passed and the worker catches up; it plans at least three runs
+  ahead. It forgets them when a schedule is *deleted*, all of the deployment's at once: a shop that leaves must
+  not take another shop's overdue cut-off with it.
+* Runs by hand have a deployment of their own without a limit: nobody's click is cancelled because a sweep is
+  on its way. The claims in the timers table keep them apart.
+
+Deploying again changes what differs and nothing else: a schedule that stays keeps its id, so that its planned
+runs keep their idempotency keys (re-created schedules can fire twice), and one paused by an operator stays paused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, time, timedelta
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
+
+from prefect import Flow, get_client
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.actions import (
+    DeploymentScheduleCreate,
+    DeploymentScheduleUpdate,
+    DeploymentUpdate,
+    WorkPoolCreate,
+)
+from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
+from prefect.client.schemas.schedules import CronSchedule
+from prefect.deployments.runner import EntrypointType, RunnerDeployment
+from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
+
+from deployments.worker import TYPE, InProcessWorker
+from flows.scheduled import BY_HAND, TIMED, dispatch_cutoff, remind_unpaid
+
+POOL = "kefu"
+TAG = "kefu"  # marks the deployments that are ours to remove
+BY_HAND_NAME = "by-hand"
+ONE_AT_A_TIME_ELSE_DROP = ConcurrencyLimitConfig(
+    limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW
+)
+ONE_AT_A_TIME_ELSE_WAIT = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE)
+
+
+class DispatchDay(Protocol):
+    cutoff: time
+
+
+class Shop(Protocol):
+    """What the timetable asks of a shop's policies."""
+
+    name: str
+    zone: ZoneInfo
+    dispatch: DispatchDay
+
+
+def timetable(shops: Iterable[Shop]) -> list[RunnerDeployment]:
+    """Every deployment there should be."""
+    return [
+        _deployment(remind_unpaid, "every-5-minutes", [_every("*/5 * * * *")], ONE_AT_A_TIME_ELSE_DROP),
+        *(
+            _deployment(
+                dispatch_cutoff, shop.name, [_cutoff(shop)], ONE_AT_A_TIME_ELSE_WAIT, {"shop": shop.name}
+            )
+            for shop in shops
+        ),
+        *(_deployment(flow, BY_HAND_NAME) for flow in (*TIMED, *BY_HAND)),
+    ]
+
+
+def timetable_gaps(shops: Iterable[Shop], deployments: Iterable[Any] | None = None) -> list[str]:
+    """What nobody would do, one sentence each; of the deployments on a server when given, else of the plan."""
+    shops = list(shops)
+    planned = timetable(shops) if deployments is None else list(deployments)
+    scheduled = {
+        (_flow_name(deployment), deployment.name)
+        for deployment in planned
+        if not deployment.paused
+        and any(schedule.active is not False for schedule in deployment.schedules or [])
+    }
+    flows = {flow for flow, _ in scheduled}
+    gaps = [f"nothing schedules {flow.name}" for flow in TIMED if flow.name not in flows]
+    if dispatch_cutoff.name in flows:
+        gaps += [
+            f"nothing schedules the cut-off of {shop.name}"
+            for shop in shops
+            if (dispatch_cutoff.name, shop.name) not in scheduled
+        ]
+    return gaps
+
+
+def deploy(shops: Iterable[Shop], *, paused: bool = False) -> list[str]:
+    """Make the Prefect server's timetable this one; what had to be changed, one sentence each.
+
+    Paused: nothing runs by itself, until `set_paused(False)`.
+    """
+    wanted = timetable(shops)
+    with get_client(sync_client=True) as client:
+        changes = _ensure_pool(client)
+        for deployment in wanted:
+            changes += _ensure(client, deployment)
+        names = {deployment.full_name for deployment in wanted}
+        for found in deployed(client):
+            if (name := f"{_flow_name(found, client)}/{found.name}") not in names:
+                client.delete_deployment(found.id)
+                changes.append(f"{name} removed")
+    if paused:
+        set_paused(True)
+    return changes
+
+
+def set_paused(paused: bool) -> None:
+    """Stop, or resume, whatever runs by itself."""
+    with get_client(sync_client=True) as client:
+        for found in deployed(client):
+            if found.schedules and found.paused != paused:
+                (client.pause_deployment if paused else client.resume_deployment)(found.id)
+
+
+def deployed(client: SyncPrefectClient) -> list[Any]:
+    """The deployments on the server that are ours."""
+    return [
+        found
+        for found in client.read_deployments(limit=200)
+        if TAG in found.tags and found.work_pool_name == POOL
+    ]
+
+
+def _deployment(
+    flow: Flow,
+    name: str,
+    schedules: list[DeploymentScheduleCreate] | None = None,
+    limit: ConcurrencyLimitConfig | None = None,
+    parameters: dict[str, Any] | None = None,
+) -> RunnerDeployment:
+    return RunnerDeployment.from_flow(
+        flow,
+        name=name,
+        schedules=schedules or [],
+        concurrency_limit=limit,
+        parameters=parameters,
+        tags=[TAG, "timed" if schedules else "by hand"],
+        work_pool_name=POOL,
+        entrypoint_type=EntrypointType.MODULE_PATH,
+    )
+
+
+def _every(cron: str) -> DeploymentScheduleCreate:
+    return DeploymentScheduleCreate(schedule=CronSchedule(cron=cron, timezone="UTC"), slug="every-5-minutes")
+
+
+def _cutoff(shop: Shop) -> DeploymentScheduleCreate:
+    cutoff = shop.dispatch.cutoff
+    if cutoff.second or cutoff.microsecond:  # Prefect counts in minutes; the first one not before the cut-off
+        later = datetime(2000, 1, 1, cutoff.hour, cutoff.minute) + timedelta(minutes=1)  # noqa: DTZ001 clock time
+        cutoff = later.time()
+    cron = CronSchedule(cron=f"{cutoff.minute} {cutoff.hour} * * *", timezone=shop.zone.key)
+    return DeploymentScheduleCreate(schedule=cron, slug=f"cutoff-{shop.name}")
+
+
+def _ensure_pool(client: SyncPrefectClient) -> list[str]:
+    template = InProcessWorker.get_default_base_job_template()
+    pool = WorkPoolCreate(
+        name=POOL,
+        type=TYPE,
+        description="Runs kefu's flows inside the worker's process.",
+        base_job_template=template,
+    )
+    try:
+        client.create_work_pool(pool)
+    except ObjectAlreadyExists:
+        return []
+    return [f"work pool {POOL} created"]
+
+
+def _ensure(client: SyncPrefectClient, wanted: RunnerDeployment) -> list[str]:
+    try:
+        found = client.read_deployment_by_name(wanted.full_name)
+    except ObjectNotFound:
+        wanted.apply()
+        return [f"{wanted.full_name} created"]
+    settings = _settings(wanted)
+    differing = {name: value for name, value in settings.items() if _of(found, name) != value}
+    schedules = {schedule.slug: schedule for schedule in found.schedules}
+    changes = []
+    for schedule in wanted.schedules:
+        known = schedules.pop(schedule.slug, None)
+        if known is None or known.schedule != schedule.schedule:
+            update = DeploymentScheduleUpdate(slug=schedule.slug, schedule=schedule.schedule)
+            differing.setdefault("schedules", []).append(update)
+    for stranger in schedules.values():  # its planned runs go with it
+        client.delete_deployment_schedule(found.id, stranger.id)
+        changes.append(f"{wanted.full_name}: schedule {stranger.slug or stranger.id} removed")
+    if differing:
+        client.update_deployment(found.id, DeploymentUpdate(**differing))
+        changes.append(f"{wanted.full_name}: {', '.join(differing)} changed")
+    return changes
+
+
+def _settings(deployment: RunnerDeployment) -> dict[str, Any]:
+    return {
+        "description": deployment.description,
+        "tags": deployment.tags,
+        "parameters": deployment.parameters,
+        "entrypoint": deployment.entrypoint,
+        "work_pool_name": deployment.work_pool_name,
+        "concurrency_limit": deployment.concurrency_limit,
+        "concurrency_options": deployment.concurrency_options,
+        "parameter_openapi_schema": deployment._parameter_openapi_schema.model_dump(exclude_unset=True),
+    }
+
+
+def _of(found: Any, name: str) -> Any:
+    if name == "concurrency_limit":
+        limit = found.global_concurrency_limit
+        return limit.limit if limit else None
+    return getattr(found, name)
+
+
+def _flow_name(deployment: Any, client: SyncPrefectClient | None = None) -> str:
+    if isinstance(deployment, RunnerDeployment):
+        return deployment.flow_name
+    by_entrypoint = {f"{flow.__module__}.{flow.__name__}": flow.name for flow in (*TIMED, *BY_HAND)}
+    if name := by_entrypoint.get(deployment.entrypoint):
+        return name
+    return client.read_flow(deployment.flow_id).name if client else deployment.entrypoint
