@@ -14,6 +14,7 @@ _PHONE_LIKE = re.compile(
     r"|(?<!\d)400[- ]?\d{3}[- ]?\d{4}(?!\d)"
     r"|\+\d{1,3}[- ]?(?:\d[- ]?){6,12}\d(?!\d)"
 )
+_PLAIN_DIGITS = {ord("０") + digit: str(digit) for digit in range(10)}
 _MOBILE = re.compile(r"1[3-9]\d{9}")
 
 
@@ -43,4 +44,4 @@ def mask_address(address: str | None) -> str:
 
 def mask_text(text: str | None) -> str:
     """Any text, with everything in it that looks like a telephone number masked."""
-    return _PHONE_LIKE.sub(lambda match: mask_phone(match[0]), text or "")
+    return _PHONE_LIKE.sub(lambda match: mask_phone(match[0]), (text or "").translate(_PLAIN_DIGITS))

@@ -18,6 +18,7 @@ _AMOUNT = re.compile(r"([0-9]{1,3}(?:,[0-9]{3}){1,5}|[0-9]{1,20})(?:\.([0-9]{1,2
 _ROUNDED_BY_A_SPREADSHEET = re.compile(r"[0-9](\.[0-9]+)?[eE]\+[0-9]+")
 _ISO = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d([.,]\d{1,6})?)?(Z|[+-]\d\d:?\d\d)?", re.ASCII)
 _LOOSE = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})[ T]+(\d{1,2}):(\d\d)(?::(\d\d))?", re.ASCII)
+_ONE_WORD = re.compile(r"\S{1,64}")
 _REGION = re.compile(r"\S{2,7}?(?:省|自治区|特别行政区|市)|\S{2,4}(?=\s|$)")
 BROKEN = re.compile("[\x00\ud800-\udfff]")  # a NUL, or a byte that the encoding does not know
 
@@ -25,9 +26,10 @@ BROKEN = re.compile("[\x00\ud800-\udfff]")  # a NUL, or a byte that the encoding
 def plain(cell: str) -> str:
     """A cell without what exports wrap around it so that spreadsheets leave it alone: ="123", '123, null."""
     text = cell.strip()
-    if text.startswith('="') and text.endswith('"') and len(text) > 2:
-        text = text[2:-1]
-    text = text.removeprefix("'").strip()
+    if text.startswith(("=", "'")):
+        if text.startswith('="') and text.endswith('"') and len(text) > 2:
+            text = text[2:-1]
+        text = text.removeprefix("'").strip()
     return "" if text in ("null", "NULL") else text
 
 
@@ -112,7 +114,7 @@ def order_no(text: str, column: str) -> str:
             f"订单编号被表格软件改成了科学计数：{text}",
             f"{text!r} was rounded by a spreadsheet program: export the file again and do not save it there",
         )
-    if len(text) > 64 or any(mark.isspace() or not mark.isprintable() for mark in text):
+    if not text.isprintable() or not _ONE_WORD.fullmatch(text):
         raise CellError(column, f"不是订单编号：{shown(text)}", f"{shown(text)!r} is not an order number")
     return text
 

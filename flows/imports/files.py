@@ -88,9 +88,19 @@ def encoding_of(path: Path) -> str:
     """Told by the byte order mark; else UTF-8 or GB18030, whichever leaves fewer lines broken."""
     with reading(path), path.open("rb") as raw:
         stream = _binary(raw)
-        start = sample = stream.read(_SAMPLE)
+        sample = stream.read(_SAMPLE)
+        if marked := _marked_as(path, sample):
+            return marked
         while sample and sample.isascii():  # plain ASCII tells nothing: read on to the first byte that does
             sample = stream.read(_SAMPLE)
+    lines = [line for line in sample.split(b"\n") if not line.isascii()]
+    if len(sample) == _SAMPLE and len(lines) > 1:
+        lines.pop()  # cut off in the middle of a character
+    return min(("utf-8", "gb18030"), key=lambda encoding: sum(_broken(line, encoding) for line in lines))
+
+
+def _marked_as(path: Path, start: bytes) -> str | None:
+    """The encoding that a byte order mark names; the sentence when this start is no text's."""
     if not start:
         raise UnreadableFile(f"{path} is empty: not even a header line is in it")
     for mark, encoding in _MARKS:
@@ -101,10 +111,7 @@ def encoding_of(path: Path) -> str:
             raise UnreadableFile(f"{path} {sentence}")
     if start.count(b"\0") > len(start) // 100:  # a stray NUL is one bad row
         raise UnreadableFile(f"{path} is not a text file: export the orders as CSV")
-    lines = [line for line in sample.split(b"\n") if not line.isascii()]
-    if len(sample) == _SAMPLE and len(lines) > 1:
-        lines.pop()  # cut off in the middle of a character
-    return min(("utf-8", "gb18030"), key=lambda encoding: sum(_broken(line, encoding) for line in lines))
+    return None
 
 
 def _broken(line: bytes, encoding: str) -> bool:

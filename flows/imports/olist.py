@@ -103,7 +103,8 @@ def _sibling(
 
 def _blame(order: str, name: str, line: int, error: CellError, beside: Beside) -> None:
     """An order is not to be believed when a row of it beside cannot be read."""
-    beside.unreadable.setdefault(order, CellError(f"{name} line {line}: {error.column}", error.zh, error.en))
+    where = f"{name} line {line}" + (f": {error.column}" if error.column else "")
+    beside.unreadable.setdefault(order, CellError(where, error.zh, error.en))
 
 
 def reader(columns: Columns, clock: Clock, beside: Beside) -> Callable[[Cells], OrderRow]:

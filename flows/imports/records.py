@@ -52,18 +52,18 @@ def _closed(line: str, source: Iterator[str], ahead: deque, width: int | None) -
         if width and following.count(",") >= width - 1 and len(_cells(following) or ()) == width:
             break
         text += following
-        if following.count('"') % 2 and (cells := _cells(text)) is not None:
+        if following.count('"') % 2 and (cells := _cells(text, strict=True)) is not None:
             if width is None or len(cells) == width:
                 return text, taken
             break
     return line, 0
 
 
-def _cells(text: str) -> list[str] | None:
-    """The cells of one record; None while a quote is open."""
-    reader = csv.reader((text, ""))
+def _cells(text: str, strict: bool = False) -> list[str] | None:
+    """The cells of one record; None while a quote is open. Strictly, text after a closing quote is an error."""
+    reader = csv.reader((text, ""), strict=strict)
     try:
         cells = next(reader)
-    except csv.Error:  # a cell longer than any remark, or text after the closing quote
+    except csv.Error:  # also: a cell longer than any remark
         return None
     return cells if reader.line_num == 1 else None  # an open quote reaches for the next line
