@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 
 import typer
-from click.exceptions import ClickException
 from sqlalchemy.exc import DBAPIError
 
 from deployments import output
@@ -47,8 +46,9 @@ def run(arguments: list[str]) -> int:
         return _say(arguments, "calendar_ends", "", str(error), output.REFUSED)
     except DBAPIError as error:
         return _say(arguments, "database", "", _database_sentence(error), output.OUTSIDE_FAILED)
-    except ClickException as error:
-        return _say(arguments, "usage", "", error.format_message(), output.WRONG_USAGE)
+    except typer.TyperException as error:
+        said = error.format_message()  # empty after a command's own help
+        return _say(arguments, "usage", "", said, output.WRONG_USAGE) if said else output.WRONG_USAGE
     except (KeyboardInterrupt, typer.Abort):
         return 130
 

@@ -6,15 +6,15 @@ from states.lifecycle import BEFORE, Lifecycle
 
 
 def mermaid(lifecycle: Lifecycle) -> str:
-    """The moves between states as a Mermaid state diagram; what stays where it is, is left out.
+    """The moves between states as a Mermaid state diagram.
 
-    A surprise (a move that is noted as an anomaly) is marked with a question mark.
+    What stays where it is, is left out, and so are the surprises: facts out of order are recorded as they
+    come, but they are not how it should go.
     """
     moves: dict[tuple[str, str], list[str]] = {}
     for row in lifecycle.rows:
-        if row["source"] != row["dest"]:
-            label = row["trigger"] + ("?" if row["anomaly"] else "")
-            moves.setdefault((_state(row["source"]), row["dest"]), []).append(label)
+        if row["source"] != row["dest"] and not row["anomaly"]:
+            moves.setdefault((_state(row["source"]), row["dest"]), []).append(row["trigger"])
     lines = ["stateDiagram-v2"]
     lines += [f"    {source} --> {dest}: {', '.join(labels)}" for (source, dest), labels in moves.items()]
     lines += [f"    {state} --> [*]" for state in lifecycle.states if state in lifecycle.final]

@@ -199,13 +199,10 @@ def explain(no: No, shop: Shop = None, at: At = None, json: Json = False) -> Non
     _section("异常 To be looked at", [("!", a["zh"], a["en"]) for a in answer.anomalies])
     _section("阻碍 What blocks it", [("✗", _ruled(b), b["en"]) for b in answer.blockers])
     _section(
-        say,
         "怎么办 What would unblock it",
         [("→", b["unblock_zh"], b["unblock_en"]) for b in answer.blockers],
     )
-    _section(
-        say, "接下来 What comes next", [(output.when(n["due_at"]), n["zh"], n["en"]) for n in answer.next]
-    )
+    _section("接下来 What comes next", [(output.when(n["due_at"]), n["zh"], n["en"]) for n in answer.next])
 
 
 def say(text: str, style: str | None = None) -> None:
