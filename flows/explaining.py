@@ -10,7 +10,8 @@ from sqlalchemy import Connection
 
 from flows import order_cases
 from flows.order_documents import documents
-from states.orders import OrderState, dispatch_blockers, order_lifecycle
+from states.orders import OrderState, dispatch_blockers, holds_open, order_lifecycle
+from states.reasons import Reason
 
 STATES = {
     "unpaid": ("待付款", "waiting for payment"),
@@ -101,7 +102,11 @@ def explain(connection: Connection, case_id: int, at: datetime) -> Explanation:
     waiting = [t for t in order["timers"] if not t["done_at"] and not t["cancelled_at"]]
     answer.next = [_next(t) for t in sorted(waiting, key=lambda t: t["due_at"])]
     if view.state in (OrderState.UNPAID, OrderState.PAID, OrderState.VERIFIED):
-        answer.blockers = [_blocker(r, view) for r in dispatch_blockers(view, at)]
+        holds = iter(holds_open(view, at))  # their reasons come first, in this sequence
+        answer.blockers = [
+            _blocker(r, view.no, next(holds).reason if r.code == "held" else "")
+            for r in dispatch_blockers(view, at)
+        ]
     answer.anomalies = [a for a in order["anomalies"] if not a["settled_at"]]
     by_hand = order_lifecycle.by_people | order_lifecycle.facts
     answer.possible = sorted({t for t in order_lifecycle.allowed_from(view.state) if t in by_hand})
@@ -136,13 +141,12 @@ def _next(timer: dict) -> dict:
     return {"due_at": timer["due_at"], "kind": timer["kind"], "zh": zh, "en": en}
 
 
-def _blocker(reason: Any, view: Any) -> dict:
-    hold = next((h.reason for h in view.holds if reason.code == "held" and h.reason in reason.en), "")
+def _blocker(reason: Reason, no: str, hold: str) -> dict:
     if reason.code in AMENDABLE:
         name = AMENDABLE[reason.code]
-        zh = en = f"kefu order act {view.no} amend --fact {name}=… --by NAME"
+        zh = en = f"kefu order act {no} amend --fact {name}=… --by NAME"
     elif reason.code in REMEDIES:
-        zh, en = (text.format(no=view.no, hold=hold) for text in REMEDIES[reason.code])
+        zh, en = (text.format(no=no, hold=hold) for text in REMEDIES[reason.code])
     else:  # a finding of the audit that a person may overrule
-        zh = en = f"kefu order act {view.no} verify --fact override={reason.code} --by NAME"
+        zh = en = f"kefu order act {no} verify --fact override={reason.code} --by NAME"
     return {**reason.as_dict(), "unblock_zh": zh, "unblock_en": en}

@@ -334,16 +334,17 @@ def _after_paying(order, change: Change) -> list[FollowUp]:
     if not change.expected:  # after the deadline: money is here, the order is not open
         return [*rows, Owe("late_payment", "staff", only_while=(S.CANCELLED, S.UNPAID))]
     if change.dest == S.PAID:
-        rows += [Owe("address_confirmation", "buyer", only_while=(S.PAID, S.VERIFIED))]
+        rows += [Owe("address_confirmation", "buyer", only_while=tuple(BEFORE_HAND_OVER))]
         rows += _dispatch(order, change.at)
     return rows
 
 
 def _dispatch(order, at: datetime) -> list[FollowUp]:
     rows = _verification(order, at) if order.state == S.PAID else []
-    if order.promise_cutoff_at is None:
-        return [*rows, Note(no_promise())]
-    rows.append(SetTimer(TimerKind.DISPATCH_CUTOFF, order.promise_cutoff_at))
+    if order.promise_cutoff_at:
+        rows.append(SetTimer(TimerKind.DISPATCH_CUTOFF, order.promise_cutoff_at))
+    else:
+        rows.append(Note(no_promise()))
     if within := order.policy.dispatch.ship_within:
         rows.append(SetTimer(TimerKind.DISPATCH_OVERDUE, at + within))
     return rows
