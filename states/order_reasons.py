@@ -30,8 +30,8 @@ def buyer_opted_out() -> Reason:
 def not_past_its_payment_deadline(pay_by: datetime) -> Reason:
     return Reason(
         "deadline_not_past",
-        f"付款期限 {pay_by:%Y-%m-%d %H:%M:%S} UTC 未到",
-        f"it is not past its payment deadline, {pay_by:%Y-%m-%dT%H:%M:%SZ}",
+        f"付款期限 {pay_by:%Y-%m-%d %H:%M:%S} 未到",
+        f"it is not past its payment deadline, {pay_by:%Y-%m-%d %H:%M:%S}",
     )
 
 
@@ -44,9 +44,7 @@ def needs_a_named_person(what: str) -> Reason:
 
 
 def held(reason: str, by: str, until: datetime | None) -> Reason:
-    end_zh, end_en = (
-        (f",至 {until:%Y-%m-%d %H:%M} UTC", f" until {until:%Y-%m-%dT%H:%MZ}") if until else ("", "")
-    )
+    end_zh, end_en = (f",至 {until:%Y-%m-%d %H:%M}", f" until {until:%Y-%m-%d %H:%M}") if until else ("", "")
     return Reason("held", f"已被 {by} 扣留,原因:{reason}{end_zh}", f"held by {by}: {reason}{end_en}", 84)
 
 
@@ -62,8 +60,8 @@ def no_promise() -> Reason:
 def before_its_cut_off(cutoff_at: datetime) -> Reason:
     return Reason(
         "before_cutoff",
-        f"未到截单时间 {cutoff_at:%Y-%m-%d %H:%M} UTC",
-        f"its cut-off, {cutoff_at:%Y-%m-%dT%H:%MZ}, has not come",
+        f"未到截单时间 {cutoff_at:%Y-%m-%d %H:%M}",
+        f"its cut-off, {cutoff_at:%Y-%m-%d %H:%M}, has not come",
         41,
     )
 

@@ -90,7 +90,7 @@ def opted_out(order, asked: Asked) -> Iterable[Reason]:
 
 def deadline_not_past(order, asked: Asked) -> Iterable[Reason]:
     if asked.at < order.pay_by:
-        yield not_past_its_payment_deadline(order.pay_by)
+        yield not_past_its_payment_deadline(_local(order, order.pay_by))
 
 
 def paid_too_late(order, asked: Asked) -> Iterable[Reason]:
@@ -119,14 +119,14 @@ def audit_findings(order, asked: Asked) -> Iterable[Reason]:
 
 
 def open_holds(order, asked: Asked) -> Iterable[Reason]:
-    yield from (held(h.reason, h.by, h.until) for h in holds_open(order, asked.at))
+    yield from (held(h.reason, h.by, _local(order, h.until)) for h in holds_open(order, asked.at))
 
 
 def cut_off_not_reached(order, asked: Asked) -> Iterable[Reason]:
     if order.promise_cutoff_at is None:
         yield no_promise()
     elif asked.at < order.promise_cutoff_at:
-        yield before_its_cut_off(order.promise_cutoff_at)
+        yield before_its_cut_off(_local(order, order.promise_cutoff_at))
 
 
 def already_shipped(order, asked: Asked) -> Iterable[Reason]:
@@ -138,6 +138,11 @@ def hold_unknown(order, asked: Asked) -> Iterable[Reason]:
     reason = asked.facts.get("reason")
     if not any(h.reason == reason for h in holds_open(order, asked.at)):
         yield no_such_hold(reason, [h.reason for h in holds_open(order, asked.at)])
+
+
+def _local(order, at: datetime | None) -> datetime | None:
+    """As the shop's clock shows it: sentences are read by its people."""
+    return at and at.astimezone(order.policy.zone)
 
 
 def holds_open(order, at: datetime) -> list:
