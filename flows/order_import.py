@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ RANK = {
 AMENDABLE = ("receiver", "phone", "address", "region", "buyer_message", "remark")
 
 Progress = Callable[[str, int, int], None]
+Moment = tuple[datetime, OrderRow, Fact]  # when to tell it: no fact comes before its order was placed
 
 
 @dataclass
@@ -123,31 +124,40 @@ class Telling:
         self, until: datetime | None, report: ImportReport, progress: Progress | None = None
     ) -> ImportReport:
         """Tell every fact not told yet that had happened by `until` (all when empty)."""
-        first, end = self._told, self._end(until)
-        known = self._known({row.no for _, row, _ in self._facts[first:end]})
-        news = list(self._news(first, end, known, until))
-        touched: set[str] = set()
-        for done in range(0, len(news), CHUNK):
-            self._tell(news[done : done + CHUNK], report, touched)
+        end = self._end(until)
+        while self._told < end:
+            part = self._facts[self._told : min(self._told + CHUNK, end)]
+            self._tell(part, until, report)
+            self._told += len(part)
             if progress:
-                progress("tell", min(done + CHUNK, len(news)), len(news))
-        self._told = end
-        self._new |= touched - known.keys()
-        self._changed |= touched - self._new
-        report.new, report.changed = len(self._new), len(self._changed)
+                progress("tell", self._told, end)
+        report.new, report.changed = len(self._new), len(self._changed - self._new)
         return report
 
     def _end(self, until: datetime | None) -> int:
-        end = self._told
-        while end < len(self._facts) and (until is None or self._facts[end][0] <= until):
-            end += 1
-        return end
+        if until is None:
+            return len(self._facts)
+        return bisect_right(self._facts, until, lo=self._told, key=lambda moment: moment[0])
 
-    def _news(
-        self, first: int, end: int, known: dict[str, Known], until: datetime | None
-    ) -> Iterator[Request]:
-        closing = min(filter(None, (self._orders.closing_at, until)), default=None)
-        for _, row, fact in self._facts[first:end]:
+    def _tell(self, part: list[Moment], until: datetime | None, report: ImportReport) -> None:
+        with reading(self._engine) as connection:
+            known = known_orders(connection, self._shop, {row.no for _, row, _ in part})
+        news = list(self._news(part, known, until))
+        if not news:
+            return
+        advanced = advancing(self._engine, news, recorded_at=clock.now(), flow_run=self._flow_run)
+        report.anomalies += advanced.anomalies
+        lines = {row.no: row.line for _, row, _ in part}
+        for outcome in advanced.outcomes:
+            if outcome.status is Status.CHANGED:
+                report.facts += 1
+                (self._new if outcome.request.trigger == "place" else self._changed).add(outcome.no)
+            elif outcome.status is Status.FAILED and outcome.no in lines:
+                report.bad.append(_unworkable(lines.pop(outcome.no), outcome))
+
+    def _news(self, part: list[Moment], known: dict[str, Known], until: datetime | None) -> Iterator[Request]:
+        closing = min(filter(None, (self._orders.closing_at, until)))
+        for _, row, fact in part:
             order = known.get(row.no)
             if order and fact.trigger == "place":
                 yield from self._amendment(row, order, closing)
@@ -156,7 +166,7 @@ class Telling:
                 yield request
 
     def _request(self, row: OrderRow, fact: Fact) -> Request:
-        trigger, facts = fact.trigger, dict(fact.facts)
+        trigger, facts = fact.trigger, {**fact.facts, **({"assumed": True} if fact.assumed else {})}
         if trigger == "place":
             facts = {"amount_fen": row.details["amount_fen"], "told": told(row.details)}
             details = {k: v for k, v in row.details.items() if k != "amount_fen"}
@@ -180,31 +190,11 @@ class Telling:
             facts = {"fields": sorted(new), "told": {k: fresh[k] for k in new}}
             yield Request(self._shop, row.no, "amend", at, PLATFORM, facts, f"amend:{digest}", new)
 
-    def _tell(self, news: list[Request], report: ImportReport, touched: set[str]) -> None:
-        advanced = advancing(self._engine, news, recorded_at=clock.now(), flow_run=self._flow_run)
-        report.anomalies += advanced.anomalies
-        failed: set[str] = set()
-        for outcome in advanced.outcomes:
-            if outcome.status is Status.CHANGED:
-                report.facts += 1
-                touched.add(outcome.no)
-            elif outcome.status is Status.FAILED and outcome.no not in failed:
-                failed.add(outcome.no)
-                report.bad.append(self._unworkable(outcome))
-        touched -= failed
 
-    def _unworkable(self, outcome: Outcome) -> BadRow:
-        line = next((row.line for row in self._orders.rows if row.no == outcome.no), 0)
-        return BadRow(
-            line, "", f"处理失败:{outcome.error}", f"could not be worked on: {outcome.error}", outcome.no
-        )
-
-    def _known(self, numbers: set[str]) -> dict[str, Known]:
-        ordered, found = iter(sorted(numbers)), {}
-        with reading(self._engine) as connection:
-            while chunk := list(islice(ordered, CHUNK)):
-                found |= known_orders(connection, self._shop, chunk)
-        return found
+def _unworkable(line: int, outcome: Outcome) -> BadRow:
+    return BadRow(
+        line, "", f"处理失败:{outcome.error}", f"could not be worked on: {outcome.error}", outcome.no
+    )
 
 
 @dataclass(slots=True)

@@ -156,7 +156,7 @@ def _close(result: OrderFile) -> None:
     result.closing_at = closing_at = max(times, default=None)
     for row in result.rows:
         if len(row.facts) > 1:
-            facts = [fact if fact.at else replace(fact, at=closing_at) for fact in row.facts]
+            facts = [fact if fact.at else replace(fact, at=closing_at, assumed=True) for fact in row.facts]
             facts[1:] = sorted(facts[1:], key=lambda fact: fact.at)
             row.facts = facts
     result.rows.sort(key=lambda row: (row.placed_at, row.no))

@@ -34,6 +34,7 @@ class Fact:
     trigger: str
     at: datetime | None  # aware, UTC; None only until the reader knows the file's closing moment
     facts: dict
+    assumed: bool = False  # the file gives no time: `at` is its closing moment
 
 
 @dataclass(frozen=True, slots=True)
