@@ -127,7 +127,8 @@ async def _serve(running: PrefectServer | None, limit: int, meanwhile: Meanwhile
         for sign in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(sign)  # asked again, we end at once
         if not worker.done():
-            say("stopping: what is in progress is finished first")
+            if asked_to_stop.is_set():
+                say("stopping: what is in progress is finished first")
             worker.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await worker

@@ -45,6 +45,7 @@ class PrefectServer:
         """End the server if we started it; harmless when it has ended."""
         if self.process is None:
             return
+        _send_what_is_queued()
         for sign, patience in ((signal.SIGINT, STOPS_WITHIN), (signal.SIGKILL, 5.0)):
             if self.process.poll() is None:
                 self.process.send_signal(sign)
@@ -129,6 +130,16 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def _send_what_is_queued() -> None:
+    """This process's log lines and events; left for its end, they would look for the server for a minute."""
+    if "prefect" in sys.modules:
+        from prefect.events.worker import EventsWorker
+        from prefect.logging.handlers import APILogWorker
+
+        for queue in (EventsWorker, APILogWorker):
+            queue.drain_all(timeout=5)
 
 
 def _taken(host: str, port: int) -> bool:

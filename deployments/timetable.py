@@ -1,8 +1,8 @@
 """The timetable: which flow runs when, built from the shops' policies and kept on the Prefect server.
 
-One deployment for all shops sweeps payments; each shop has a deployment of its own for its cut-off:
+One deployment for all shops sweeps payments, one watches; each shop has one of its own for its cut-off:
 
-* Overlap. Payment sweeps come every five minutes, so a run that would overlap is dropped (CANCEL_NEW): the
+* Overlap. Sweeps come every few minutes, so a run that would overlap is dropped (CANCEL_NEW): the
   next one does its work. A cut-off comes once a day, so a run that would overlap waits (ENQUEUE). With one
   deployment for all shops and CANCEL_NEW, two shops closing in the same minute would cost one of them its day,
   and so would a day of downtime, when yesterday's and today's cut-off fall due together.
@@ -37,7 +37,7 @@ from prefect.deployments.runner import EntrypointType, RunnerDeployment
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
 from deployments.worker import TYPE, InProcessWorker
-from flows.scheduled import BY_HAND, TIMED, dispatch_cutoff, remind_unpaid
+from flows.scheduled import BY_HAND, TIMED, dispatch_cutoff, remind_unpaid, watch_orders
 
 POOL = "kefu"
 TAG = "kefu"  # marks the deployments that are ours to remove
@@ -63,7 +63,8 @@ class Shop(Protocol):
 def timetable(shops: Iterable[Shop]) -> list[RunnerDeployment]:
     """Every deployment there should be."""
     return [
-        _deployment(remind_unpaid, "every-5-minutes", [_every("*/5 * * * *")], ONE_AT_A_TIME_ELSE_DROP),
+        _deployment(remind_unpaid, "every-5-minutes", [_every(5)], ONE_AT_A_TIME_ELSE_DROP),
+        _deployment(watch_orders, "every-10-minutes", [_every(10)], ONE_AT_A_TIME_ELSE_DROP),
         *(
             _deployment(
                 dispatch_cutoff, shop.name, [_cutoff(shop)], ONE_AT_A_TIME_ELSE_WAIT, {"shop": shop.name}
@@ -151,8 +152,9 @@ def _deployment(
     )
 
 
-def _every(cron: str) -> DeploymentScheduleCreate:
-    return DeploymentScheduleCreate(schedule=CronSchedule(cron=cron, timezone="UTC"), slug="every-5-minutes")
+def _every(minutes: int) -> DeploymentScheduleCreate:
+    cron = CronSchedule(cron=f"*/{minutes} * * * *", timezone="UTC")
+    return DeploymentScheduleCreate(schedule=cron, slug=f"every-{minutes}-minutes")
 
 
 def _cutoff(shop: Shop) -> DeploymentScheduleCreate:

@@ -27,6 +27,7 @@ from flows.dispatch_cutoff import Batch
 from flows.dispatch_cutoff import dispatch_cutoff as cutoff_plainly
 from flows.imports.rows import UnreadableFile
 from flows.order_import import import_orders as import_plainly
+from flows.order_watch import watch_orders as watch_plainly
 from flows.payment_reminders import remind_unpaid as remind_plainly
 from flows.policy_store import current_policies
 from flows.sweep import SweepReport
@@ -113,12 +114,25 @@ def remind_unpaid(
         dry_run: show what would be done, do nothing.
     """
 
-    def sweep() -> State:
-        report = remind_plainly(engine_from_env(), **_asked(shop, case_no, as_of, dry_run))
-        _publish("remind-unpaid", map(_readable, report.rows), _summary(report))
-        return _outcome(report)
+    return _answer(lambda: _sweep(remind_plainly, shop, case_no, as_of, dry_run))
 
-    return _answer(sweep)
+
+@flow(name="watch-orders")
+def watch_orders(
+    shop: Text = None,
+    case_no: Text = None,
+    as_of: datetime | None = None,
+    dry_run: bool = False,
+) -> dict:
+    """Show what is not verified or not shipped in time; follow up on and complete what was delivered.
+
+    Args:
+        shop: only this shop; every shop when empty.
+        case_no: only this order.
+        as_of: the moment the run stands for; its scheduled time, or now, when empty.
+        dry_run: show what would be done, do nothing.
+    """
+    return _answer(lambda: _sweep(watch_plainly, shop, case_no, as_of, dry_run))
 
 
 @flow(name="dispatch-cutoff")
@@ -190,8 +204,14 @@ def import_orders(
 
 
 # What must be on the timetable, and what is started by hand.
-TIMED = (remind_unpaid, dispatch_cutoff)
+TIMED = (remind_unpaid, dispatch_cutoff, watch_orders)
 BY_HAND = (import_orders,)
+
+
+def _sweep(step: Callable[..., SweepReport], *asked: Any) -> State:
+    report = step(engine_from_env(), **_asked(*asked))
+    _publish(report.flow, map(_readable, report.rows), _summary(report))
+    return _outcome(report)
 
 
 def _asked(shop: str | None, case_no: str | None, as_of: datetime | None, dry_run: bool) -> dict[str, Any]:

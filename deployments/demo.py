@@ -1,0 +1,155 @@
+"""`kefu demo`: the whole system with sample orders, and one day's timed steps as real flow runs."""
+
+from __future__ import annotations
+
+import os
+import time as stopwatch
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import select
+
+from deployments.running import deploy, prepare, serve, server
+from deployments.samples import SHOPS, ZONE, latest_full_day, orders_of, write_samples
+from flows import clock
+from models import Order
+from models.database import engine_from_env, home, reading
+
+MOMENTS = (time(10, 30), time(12), time(16), time(17), time(20), time(9, 35))  # the last one on the next day
+CUTOFFS = {time(16): "urumqi-kitchen", time(17): "bag-studio"}
+PATIENCE = 120.0  # seconds for one flow run
+
+console = Console()
+
+
+def demo(*, once: bool = False, port: int | None = None) -> None:
+    """Run the demonstration in a home of its own, `.kefu/demo`; ends after the tables when `once`."""
+    os.environ["KEFU_HOME"] = str(home() / "demo")
+    os.environ.pop("KEFU_DATABASE_URL", None)  # a demonstration has no business in a real database
+    day = latest_full_day(clock.now())
+    prepare(say=_say)
+    exports = write_samples(home() / "samples", day)
+    with server(port, say=_say) as running:
+        deploy(running.api_url, paused=True)  # today's sweeps would act on the orders ahead of that day's
+
+        def a_day() -> bool:
+            from deployments.timetable import set_paused
+
+            _show_runs(day, list(_live_through(day, exports)), running.url)
+            _show_orders(day)
+            _say(f"\nThe operators' window: {running.url}")
+            if not once:
+                set_paused(False)
+                _say("The timetable runs now; Ctrl-C ends it.")
+            return not once
+
+        serve(running, meanwhile=a_day, say=_say)
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A flow run that has ended."""
+
+    flow: str
+    about: str
+    state: str
+    message: str
+    id: str
+
+
+def _live_through(day: date, exports: dict[str, Path]) -> Iterator[Ran]:
+    """At each moment: take in what the platform's export says by then, then do what is due."""
+    for moment in _moments(day):
+        as_of = moment.isoformat()
+        imports = [
+            ("import-orders/by-hand", {"file": str(path), "shop": shop, "until": as_of})
+            for shop, path in exports.items()
+        ]
+        yield from _run(imports)
+        yield from _run([("remind-unpaid/by-hand", {"as_of": as_of})])
+        if (shop := CUTOFFS.get(moment.time())) and moment.date() == day:
+            yield from _run([(f"dispatch-cutoff/{shop}", {"as_of": as_of})])
+        yield from _run([("watch-orders/by-hand", {"as_of": as_of})])
+
+
+def _moments(day: date) -> Iterator[datetime]:
+    for position, at in enumerate(MOMENTS, 1):
+        yield datetime.combine(day + timedelta(days=position == len(MOMENTS)), at, ZONE)
+
+
+def _run(asked: list[tuple[str, dict[str, Any]]]) -> list[Ran]:
+    """Flow runs side by side, through the API and the worker like anybody's."""
+    from prefect import get_client
+
+    with get_client(sync_client=True) as client:
+        runs = []
+        for name, parameters in asked:
+            deployment = client.read_deployment_by_name(name)
+            run = client.create_flow_run_from_deployment(deployment.id, parameters=parameters)
+            runs.append((name, parameters, run))
+        return [_ended(client, *run) for run in runs]
+
+
+def _ended(client: Any, name: str, parameters: dict[str, Any], run: Any) -> Ran:
+    give_up_at = stopwatch.monotonic() + PATIENCE
+    while not (run := client.read_flow_run(run.id)).state.is_final() and stopwatch.monotonic() < give_up_at:
+        stopwatch.sleep(0.1)
+    about = parameters.get("as_of") or parameters["until"]
+    console.print(
+        f"  {about[5:16].replace('T', ' ')} {name:32} {run.state.name}", style="dim", highlight=False
+    )
+    return Ran(name.partition("/")[0], about, run.state.name, run.state.message or "", str(run.id))
+
+
+def _show_runs(day: date, runs: list[Ran], url: str) -> None:
+    table = Table(
+        "flow", "as of", "state", "what happened", title=f"The timed steps of {day}", title_justify="left"
+    )
+    for run in runs:
+        link = f"[link={url}/runs/flow-run/{run.id}]{run.flow}[/link]"
+        said = run.message.partition(": ")[2] if run.message.startswith("as of") else run.message
+        style = "green" if run.state == "Completed" else "red"
+        table.add_row(
+            link, run.about[5:16].replace("T", " "), f"[{style}]{run.state}[/]", _without_zeros(said)
+        )
+    console.print(table)
+
+
+def _without_zeros(said: str) -> str:
+    return ", ".join(part for part in said.split(", ") if not part.startswith("0 ")) or "nothing was due"
+
+
+def _show_orders(day: date) -> None:
+    """Each sample beside what became of it."""
+    c = Order.__table__.c
+    with reading(engine_from_env()) as connection:
+        found = {row.no: row for row in connection.execute(select(c.no, c.state, c.batch_cutoff_at))}
+    table = Table(
+        "shop",
+        "order",
+        "sample",
+        "is now",
+        "left at",
+        title="What became of the orders",
+        title_justify="left",
+    )
+    for shop in SHOPS:
+        for no, sample in orders_of(shop, day):
+            row = found.get(no)
+            left = (
+                row.batch_cutoff_at.astimezone(ZONE).strftime("%m-%d %H:%M")
+                if row and row.batch_cutoff_at
+                else ""
+            )
+            table.add_row(shop, no, sample.story, str(row.state) if row else "–", left)
+    console.print(table)
+    console.print("kefu explain NUMBER tells why, with KEFU_HOME=.kefu/demo", style="dim")
+
+
+def _say(line: str) -> None:
+    console.print(line, highlight=False)

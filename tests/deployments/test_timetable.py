@@ -1,0 +1,230 @@
+"""The timetable, as planned and as a real Prefect server keeps it."""
+
+import pkgutil
+import time as stopwatch
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from importlib import import_module
+from zoneinfo import ZoneInfo
+
+import pytest
+
+import flows
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+
+
+@dataclass
+class DispatchDay:
+    cutoff: time
+
+
+@dataclass
+class Shop:
+    name: str
+    dispatch: DispatchDay
+    zone: ZoneInfo = SHANGHAI
+
+
+def shop(name: str, cutoff: time, zone: ZoneInfo = SHANGHAI) -> Shop:
+    return Shop(name, DispatchDay(cutoff), zone)
+
+
+BAGS, KITCHEN = shop("bags", time(17)), shop("kitchen", time(16))
+
+
+def planned(*shops: Shop) -> dict:
+    from deployments.timetable import timetable
+
+    return {deployment.full_name: deployment for deployment in timetable(shops)}
+
+
+def test_every_timed_flow_has_a_schedule_and_every_shop_its_cutoff():
+    from deployments.timetable import timetable_gaps
+
+    assert timetable_gaps([BAGS, KITCHEN]) == []
+
+
+def test_a_flow_or_a_shop_nobody_schedules_is_found():
+    from deployments.timetable import timetable, timetable_gaps
+
+    of_one_shop = [d for d in timetable([BAGS]) if d.flow_name != "remind-unpaid"]
+    assert timetable_gaps([BAGS, KITCHEN], of_one_shop) == [
+        "nothing schedules remind-unpaid",
+        "nothing schedules the cut-off of kitchen",
+    ]
+
+
+def test_every_flow_of_the_project_is_either_timed_or_by_hand():
+    from prefect import Flow
+
+    from flows.scheduled import BY_HAND, TIMED
+    from flows.timed_steps import TIMED_STEPS
+
+    modules = [import_module(m.name) for m in pkgutil.walk_packages(flows.__path__, "flows.")]
+    found = {thing.name for module in modules for thing in vars(module).values() if isinstance(thing, Flow)}
+    assert found == {flow.name for flow in (*TIMED, *BY_HAND)}
+    assert {flow.name for flow in TIMED} == set(TIMED_STEPS)
+
+
+def test_a_cutoff_is_the_shops_clock_in_the_shops_zone():
+    paris = shop("paris", time(15, 30), ZoneInfo("Europe/Paris"))
+    [schedule] = planned(paris)["dispatch-cutoff/paris"].schedules
+    assert (schedule.schedule.cron, schedule.schedule.timezone) == ("30 15 * * *", "Europe/Paris")
+    assert schedule.slug == "cutoff-paris"
+
+
+@pytest.mark.parametrize(
+    ("cutoff", "cron"), [(time(16, 0, 30), "1 16 * * *"), (time(23, 59, 59), "0 0 * * *")]
+)
+def test_a_cutoff_between_two_minutes_is_seen_to_at_the_next_one(cutoff, cron):
+    [schedule] = planned(shop("odd", cutoff))["dispatch-cutoff/odd"].schedules
+    assert schedule.schedule.cron == cron
+
+
+def test_two_shops_closing_in_the_same_minute_do_not_share_a_limit():
+    twins = planned(shop("one", time(16)), shop("two", time(16)))
+    limits = [twins[f"dispatch-cutoff/{name}"] for name in ("one", "two")]
+    assert [(d.concurrency_limit, d.concurrency_options.collision_strategy) for d in limits] == [
+        (1, "ENQUEUE")
+    ] * 2
+    sweeps = twins["remind-unpaid/every-5-minutes"]
+    assert (sweeps.concurrency_limit, sweeps.concurrency_options.collision_strategy) == (1, "CANCEL_NEW")
+
+
+def test_the_form_has_a_description_for_every_field_and_nothing_is_required():
+    for name in ("remind-unpaid/by-hand", "dispatch-cutoff/by-hand", "watch-orders/by-hand"):
+        schema = planned()[name]._parameter_openapi_schema
+        assert list(schema.properties) == ["shop", "case_no", "as_of", "dry_run"]
+        assert all(field["description"] for field in schema.properties.values())
+        assert schema.required == []
+
+
+# -- on a server
+
+
+@pytest.fixture
+def empty(prefect):
+    """A server without deployments of ours."""
+    from deployments.timetable import deployed
+
+    with prefect.client() as client:
+        for found in deployed(client):
+            client.delete_deployment(found.id)
+    return prefect
+
+
+def schedules(prefect) -> dict:
+    from deployments.timetable import deployed
+
+    with prefect.client() as client:
+        return {schedule.slug: schedule for found in deployed(client) for schedule in found.schedules}
+
+
+def planned_runs(prefect, name: str, at_least: int = 3) -> dict:
+    """The scheduled runs of a deployment, when the scheduler has made some."""
+    give_up_at = stopwatch.monotonic() + 90
+    with prefect.client() as client:
+        deployment = client.read_deployment_by_name(name)
+        while stopwatch.monotonic() < give_up_at:
+            found = client.request(
+                "POST", "/flow_runs/filter", json={"deployments": {"id": {"any_": [str(deployment.id)]}}}
+            ).json()
+            if len(found) >= at_least:
+                return {run["expected_start_time"]: run["idempotency_key"] for run in found}
+            stopwatch.sleep(0.5)
+    raise AssertionError(f"no runs of {name} were scheduled")
+
+
+def test_deploying_again_changes_nothing(empty):
+    from deployments.timetable import deploy
+
+    assert len(deploy([BAGS, KITCHEN])) >= 8
+    before = schedules(empty)
+    assert deploy([BAGS, KITCHEN]) == []
+    assert {slug: s.id for slug, s in schedules(empty).items()} == {slug: s.id for slug, s in before.items()}
+
+
+def test_a_moved_cutoff_keeps_its_schedule_and_fires_once_a_day(empty):
+    from deployments.timetable import deploy
+
+    deploy([BAGS, KITCHEN])
+    before, runs = schedules(empty), planned_runs(empty, "dispatch-cutoff/kitchen")
+    later = shop("bags", time(17, 30))
+    assert deploy([later, KITCHEN]) == ["dispatch-cutoff/bags: schedules changed"]
+    after = schedules(empty)
+    assert after["cutoff-bags"].id == before["cutoff-bags"].id
+    assert after["cutoff-bags"].schedule.cron == "30 17 * * *"
+    moved = planned_runs(empty, "dispatch-cutoff/bags")
+    assert all(datetime.fromisoformat(at).astimezone(SHANGHAI).time() == time(17, 30) for at in moved)
+    assert planned_runs(empty, "dispatch-cutoff/kitchen") == runs
+
+
+def test_a_schedule_paused_by_an_operator_stays_paused_and_is_reported(empty):
+    from deployments.timetable import deploy, deployed, timetable_gaps
+
+    deploy([BAGS, KITCHEN])
+    with empty.client() as client:
+        found = client.read_deployment_by_name("dispatch-cutoff/kitchen")
+        client.update_deployment_schedule(found.id, found.schedules[0].id, active=False)
+    deploy([BAGS, shop("kitchen", time(15))])
+    assert not schedules(empty)["cutoff-kitchen"].active
+    with empty.client() as client:
+        assert timetable_gaps([BAGS, KITCHEN], deployed(client)) == [
+            "nothing schedules the cut-off of kitchen"
+        ]
+
+
+def test_a_shop_that_leaves_takes_only_its_own_schedule_along(empty):
+    from deployments.timetable import deploy
+
+    deploy([BAGS, KITCHEN])
+    runs = planned_runs(empty, "dispatch-cutoff/kitchen")
+    assert deploy([KITCHEN]) == ["dispatch-cutoff/bags removed"]
+    assert "cutoff-bags" not in schedules(empty)
+    assert planned_runs(empty, "dispatch-cutoff/kitchen") == runs
+
+
+def overdue(prefect, name: str, at: datetime) -> object:
+    """A run as the scheduler makes it, whose time has passed while nobody worked."""
+    from prefect.states import Scheduled
+
+    with prefect.client() as client:
+        deployment = client.read_deployment_by_name(name)
+        return client.create_flow_run_from_deployment(deployment.id, state=Scheduled(scheduled_time=at))
+
+
+def test_after_downtime_no_shop_loses_a_cutoff(empty):
+    from deployments.running import deploy, prepare
+
+    prepare(say=lambda _: None)
+    deploy()
+    yesterday = datetime.now(UTC).replace(microsecond=0) - timedelta(days=1)
+    runs = [
+        overdue(empty, f"dispatch-cutoff/{name}", at)
+        for name in ("bag-studio", "urumqi-kitchen")
+        for at in (yesterday, yesterday + timedelta(hours=20))
+    ]
+    with empty.worker():
+        ended = [empty.until_final(run) for run in runs]
+    assert [run.state.type.value for run in ended] == ["COMPLETED"] * 4
+
+
+def test_a_late_run_stands_for_its_scheduled_time():
+    from prefect.client.schemas.objects import FlowRun
+    from prefect.context import FlowRunContext
+
+    from flows.clock import now
+    from flows.scheduled import as_of_or_scheduled, remind_unpaid
+
+    due = datetime(2026, 11, 11, 8, tzinfo=UTC)
+
+    def stands_for(auto_scheduled: bool, as_of: datetime | None = None) -> datetime:
+        run = FlowRun.model_construct(auto_scheduled=auto_scheduled, expected_start_time=due)
+        with FlowRunContext.model_construct(flow=remind_unpaid, flow_run=run):
+            return as_of_or_scheduled(as_of)
+
+    assert stands_for(auto_scheduled=True) == due
+    assert now() - stands_for(auto_scheduled=False) < timedelta(minutes=1)
+    asked = due + timedelta(days=1)
+    assert stands_for(auto_scheduled=True, as_of=asked) == asked
