@@ -1,0 +1,49 @@
+"""Both databases for every test that stores something, and a home of its own for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from databases import KINDS, Databases, PostgresServer
+from sqlalchemy import Engine
+
+
+@pytest.fixture(autouse=True)
+def kefu_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No test writes where a person works."""
+    monkeypatch.setenv("KEFU_HOME", str(tmp_path / "kefu"))
+    monkeypatch.delenv("KEFU_DATABASE_URL", raising=False)
+    return tmp_path / "kefu"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A real PostgreSQL, one for each test process."""
+    with PostgresServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("sqlite") / "template.db"
+
+
+@pytest.fixture
+def databases(request: pytest.FixtureRequest, sqlite_template: Path, tmp_path: Path) -> Iterator[Databases]:
+    """As many fresh databases as a story needs: migrated, with the four shops of `deployments/shops/`."""
+    made = Databases(sqlite_template, tmp_path, lambda: request.getfixturevalue("postgres"))
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=KINDS)
+def database_kind(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def engine(databases: Databases, database_kind: str) -> Engine:
+    """One fresh database; the test runs once on SQLite and once on PostgreSQL."""
+    return databases.new(database_kind)
