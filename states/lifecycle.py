@@ -198,7 +198,13 @@ class Lifecycle:
             yield from (
                 f"timer {kind} waits in an unknown state {s!r}" for s in waits.while_in if s not in known
             )
-        yield from (f"{t!r} is called a fact but no transition has it" for t in sorted(self.facts - named))
+        called = {
+            "is called a fact": self.facts,
+            "is asked for by people": self.by_people,
+            "is called urgent": self.urgent,
+        }
+        for how, triggers in called.items():
+            yield from (f"{t!r} {how} but no transition has it" for t in sorted(triggers - named))
         yield from (f"final state {s!r} is unknown" for s in sorted(self.final - known))
 
     def _double_targets(self) -> Iterable[str]:
