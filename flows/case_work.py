@@ -63,7 +63,7 @@ class CaseWork:
         however late we come to it."""
         changes: list[Change] = []
         while timer := self._next_due(horizon, inclusive):
-            changes += self._try(timer, horizon)
+            changes += self._try(timer)
         return changes
 
     # -- deciding ------------------------------------------------------------------------------------
@@ -125,7 +125,7 @@ class CaseWork:
         try:
             return self._decide(asked, None, self._waiting_timer(row.trigger))
         except Refused as no:
-            return self._follow(self.lifecycle.when_refused(self.view, asked, no.reasons, at), asked)
+            return self._follow(self.lifecycle.when_refused(self.view, asked, no.reasons), asked)
 
     def _told_before(self, request: Request) -> Outcome:
         """The same fact again is no news; the same fact told differently is something to look at."""
@@ -152,7 +152,7 @@ class CaseWork:
         ]
         return min(due, key=lambda t: (t.due_at, t.kind), default=None)
 
-    def _try(self, timer: SimpleNamespace, horizon: datetime) -> list[Change]:
+    def _try(self, timer: SimpleNamespace) -> list[Change]:
         self.report.claimed += 1
         self._touch(timer)
         asked = Asked(self.lifecycle.timers[timer.kind].trigger, timer.due_at, TIMER, round=timer.round)
@@ -164,7 +164,7 @@ class CaseWork:
             self.report.refused += 1
             self.refusals.extend(no.reasons)
             timer.refused = no.reasons[0].code
-            rows = self.lifecycle.when_refused(self.view, asked, no.reasons, horizon)
+            rows = self.lifecycle.when_refused(self.view, asked, no.reasons)
             moves = [r.due_at for r in rows if isinstance(r, f.MoveTimer)]
             if moves:
                 timer.due_at = moves[0]

@@ -83,7 +83,7 @@ class Lifecycle:
         timers: Mapping[str, Waits],
         record: Callable[[Case, Change, Asked], None],
         follow_ups: Callable[[Case, Change], list[FollowUp]],
-        when_refused: Callable[[Case, Asked, tuple[Reason, ...], datetime], list[FollowUp]],
+        when_refused: Callable[[Case, Asked, tuple[Reason, ...]], list[FollowUp]],
         by_people: Iterable[str] = (),
         urgent: Iterable[str] = (),
     ) -> None:
@@ -149,11 +149,9 @@ class Lifecycle:
         self._record(case, change, asked)
         return change, self._follow_ups(case, change)
 
-    def when_refused(
-        self, case: Case, asked: Asked, reasons: tuple[Reason, ...], horizon: datetime
-    ) -> list[FollowUp]:
-        """What follows from a no, when nobody waits for the answer; `horizon` is how far time has come."""
-        return self._when_refused(case, asked, reasons, horizon)
+    def when_refused(self, case: Case, asked: Asked, reasons: tuple[Reason, ...]) -> list[FollowUp]:
+        """What follows from a no, when nobody waits for the answer."""
+        return self._when_refused(case, asked, reasons)
 
     def _fire(self, case: Case, asked: Asked, refusals: list[Reason]) -> bool:
         event = self._machine.events.get(asked.trigger)

@@ -381,10 +381,10 @@ def _findings(order, at: datetime) -> dict:
     return {"findings": [f.as_dict() for f in order.policy.findings(order, at)]}
 
 
-def when_refused(order, asked: Asked, reasons: tuple[Reason, ...], horizon: datetime) -> list[FollowUp]:
+def when_refused(order, asked: Asked, reasons: tuple[Reason, ...]) -> list[FollowUp]:
     """A no to a timer or to the machine: who hears of it, and when to try again."""
     if asked.trigger == "release":  # at the next cut-off, and it is in this one's report
-        return [MoveTimer(order.policy.next_cutoff(horizon))]
+        return [MoveTimer(order.policy.next_cutoff(asked.at))]
     if asked.trigger == "verify":  # rule 32: any doubt is settled with the buyer at once
         in_doubt = Owe("order_in_doubt", "staff", _findings(order, asked.at), only_while=(S.PAID,))
         return [_chase(order, asked.at), in_doubt]
