@@ -30,13 +30,13 @@ TOLD = {
     "remind": ("第 {round} 次催付(规则 38)", "payment reminder {round} (rule 38)"),
     "pay": ("买家付款 {amount} 元", "the buyer paid {amount}"),
     "expire": ("过了付款期限仍未付款,订单关闭", "not paid by the deadline: closed"),
-    "reopen": ("{by} 恢复了订单", "{by} reopened it"),
-    "verify": ("审单通过({by};规则 28-31)", "verified by {by} (rules 28-31)"),
+    "reopen": ("{by}恢复了订单", "{by} reopened it"),
+    "verify": ("{by}审单通过(规则 28-31)", "verified by {by} (rules 28-31)"),
     "chase_verification": ("仍未审单,已提醒客服(规则 32)", "still not verified: staff were told (rule 32)"),
     "amend": ("信息已修改:{fields}", "changed: {fields}"),
-    "repromise": ("{by} 重新承诺了发货时间", "{by} promised anew"),
-    "hold": ("{by} 要求不要发货:{reason}(规则 84)", "{by} put a hold on it: {reason} (rule 84)"),
-    "unhold": ("{by} 解除扣留:{reason}", "{by} lifted the hold: {reason}"),
+    "repromise": ("{by}重新承诺了发货时间", "{by} promised anew"),
+    "hold": ("{by}要求不要发货:{reason}(规则 84)", "{by} put a hold on it: {reason} (rule 84)"),
+    "unhold": ("{by}解除扣留:{reason}", "{by} lifted the hold: {reason}"),
     "release": ("截单放行(规则 40、41)", "released at the cut-off (rules 40, 41)"),
     "flag_overdue": (
         "超过规定时间未发货,已提醒客服(规则 42)",
@@ -48,12 +48,19 @@ TOLD = {
     "follow_up": ("签收后回访(规则 130)", "asked how it went (rule 130)"),
     "confirm": ("买家确认收货", "the buyer confirmed receipt"),
     "complete": ("无异议,自动完成", "nobody objected: completed"),
-    "close": ("{by} 关闭了订单", "{by} closed it"),
+    "close": ("{by}关闭了订单", "{by} closed it"),
     "cancel": ("交易取消:{reason}", "cancelled: {reason}"),
     "refund": ("已全额退款 {amount} 元", "refunded in full, {amount}"),
     "refund_part": ("已部分退款,累计 {amount} 元", "refunded in part, {amount} in all"),
     "opt_out": ("买家不愿再收到催付", "the buyer wants no reminders"),
-    "settle": ("{by} 已处理异常", "{by} settled the anomalies"),
+    "settle": ("{by}已处理异常", "{by} settled the anomalies"),
+}
+
+WHO = {
+    "platform": ("平台", "the platform"),
+    "timer": ("系统", "the timetable"),
+    "audit": ("系统", "the machine"),
+    "operator": ("未具名客服", "an unnamed operator"),
 }
 
 NEXT = {
@@ -107,7 +114,7 @@ def explain(connection: Connection, case_id: int, at: datetime) -> Explanation:
             _blocker(r, view.no, next(holds).reason if r.code == "held" else "")
             for r in dispatch_blockers(view, at)
         ]
-    answer.anomalies = [a for a in order["anomalies"] if not a["settled_at"]]
+    answer.anomalies = [_to_settle(a, view.no) for a in order["anomalies"] if not a["settled_at"]]
     by_hand = order_lifecycle.by_people | order_lifecycle.facts
     answer.possible = sorted({t for t in order_lifecycle.allowed_from(view.state) if t in by_hand})
     return answer
@@ -116,14 +123,14 @@ def explain(connection: Connection, case_id: int, at: datetime) -> Explanation:
 def _told(entry: dict, view: Any) -> dict:
     facts = entry["facts"]
     words = {
-        "by": entry["by"],
         "amount": f"{facts.get('amount_fen', 0) / 100:.2f}",
         "round": facts.get("round", ""),
         "fields": ", ".join(facts.get("fields", [])),
-        "reason": facts.get("reason") or "—",
+        "reason": facts.get("text") or facts.get("reason") or "—",
         "waybill": facts.get("waybill") or "—",
     }
-    zh, en = (text.format(**words) for text in TOLD[entry["trigger"]])
+    who = WHO.get(entry["by"], (f"{entry['by']} ", entry["by"]))
+    zh, en = (text.format(by=by, **words) for text, by in zip(TOLD[entry["trigger"]], who, strict=True))
     if "override" in facts:
         zh, en = f"{zh},不计 {facts['override']}", f"{en}, overriding {facts['override']}"
     if facts.get("assumed"):
@@ -139,6 +146,11 @@ def _next(timer: dict) -> dict:
     elif timer["refused"]:
         zh, en = f"{zh}(上次未通过)", f"{en} (refused last time)"
     return {"due_at": timer["due_at"], "kind": timer["kind"], "zh": zh, "en": en}
+
+
+def _to_settle(anomaly: dict, no: str) -> dict:
+    act = "reopen" if anomaly["code"] == "late_payment" else "settle"
+    return {**anomaly, "remedy": f"kefu order act {no} {act} --by NAME"}
 
 
 def _blocker(reason: Reason, no: str, hold: str) -> dict:

@@ -43,9 +43,17 @@ def needs_a_named_person(what: str) -> Reason:
     return Reason("needs_a_person", f"{what} 需要由具名客服操作", f"{what} needs a person with a name (--by)")
 
 
+# holds that the machine itself places: what to call them, and the rule behind them
+OWN_HOLDS = {
+    "remark": ("备注要求不要发货", "a remark asks for it", 84),
+    "paid_not_due": ("实付与应付不符", "paid and due differ", 29),
+}
+
+
 def held(reason: str, by: str, until: datetime | None) -> Reason:
     end_zh, end_en = (f",至 {until:%Y-%m-%d %H:%M}", f" until {until:%Y-%m-%d %H:%M}") if until else ("", "")
-    return Reason("held", f"已被 {by} 扣留,原因:{reason}{end_zh}", f"held by {by}: {reason}{end_en}", 84)
+    zh, en, rule = OWN_HOLDS.get(reason, (f"{by}:{reason}", f"{by}: {reason}", 84))
+    return Reason("held", f"不要发货({zh}{end_zh})", f"held ({en}{end_en})", rule)
 
 
 def no_promise() -> Reason:

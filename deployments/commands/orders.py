@@ -193,10 +193,14 @@ def explain(no: No, shop: Shop = None, at: At = None, json: Json = False) -> Non
     say(f"Order {d['no']} ({d['shop']}): {en}")
     if d["promise"]:
         kind = {"delivered": "送达", "dispatched": "发货"}[d["promise"]["kind"]]
-        say(f"承诺 {d['promise']['on']} {kind},截单 {output.when(d['promise']['cutoff_at'])}"
-            f" / promised: {d['promise']['kind']} on {d['promise']['on']}")  # fmt: skip
+        cutoff = output.when(d["promise"]["cutoff_at"])
+        say(f"承诺 {d['promise']['on']} {kind},截单 {cutoff}")
+        say(f"Promised: {d['promise']['kind']} on {d['promise']['on']}, with the cut-off of {cutoff}")
     _section("经过 What happened", [(output.when(e["at"]), e["zh"], e["en"]) for e in answer.story])
-    _section("异常 To be looked at", [("!", a["zh"], a["en"]) for a in answer.anomalies])
+    noted = [
+        line for a in answer.anomalies for line in (("!", a["zh"], a["en"]), ("→", a["remedy"], a["remedy"]))
+    ]
+    _section("异常 To be looked at", noted)
     _section("阻碍 What blocks it", [("✗", _ruled(b), b["en"]) for b in answer.blockers])
     _section(
         "怎么办 What would unblock it",
