@@ -10,7 +10,8 @@ from sqlalchemy import Connection
 
 from flows import order_cases
 from flows.order_documents import documents
-from states.orders import OrderState, dispatch_blockers, holds_open, order_lifecycle
+from states.order_guards import holds_open
+from states.orders import OrderState, dispatch_blockers, order_lifecycle
 from states.reasons import Reason
 
 STATES = {

@@ -1,0 +1,106 @@
+"""The rules an order's decisions keep to: each guard says why not, and all of them speak."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from states.lifecycle import Asked
+from states.order_reasons import (
+    already_all_reminded,
+    before_its_cut_off,
+    buyer_opted_out,
+    held,
+    late_payment,
+    needs_a_named_person,
+    no_promise,
+    no_such_hold,
+    not_past_its_payment_deadline,
+    nothing_was_paid,
+    outside_contact_hours,
+    rung_already_sent,
+    shipped_already,
+)
+from states.reasons import Reason
+
+MACHINE = "audit"  # who verifies when no person has to
+NOBODY = ("", MACHINE, "timer", "platform", "operator")  # actors that are no named person
+
+
+def rung_not_due(order, asked: Asked) -> Iterable[Reason]:
+    if asked.round is None:
+        yield already_all_reminded()
+    elif asked.round <= order.reminded_rung:
+        yield rung_already_sent(asked.round)
+
+
+def not_in_contact_hours(order, asked: Asked) -> Iterable[Reason]:
+    if not order.policy.in_contact_hours(asked.at):
+        yield outside_contact_hours()
+
+
+def opted_out(order, asked: Asked) -> Iterable[Reason]:
+    if order.opted_out_at or order.buyer_opted_out_at:
+        yield buyer_opted_out()
+
+
+def deadline_not_past(order, asked: Asked) -> Iterable[Reason]:
+    if asked.at < order.pay_by:
+        yield not_past_its_payment_deadline(_local(order, order.pay_by))
+
+
+def paid_too_late(order, asked: Asked) -> Iterable[Reason]:
+    """Rule of ours: paid before the deadline counts, whenever we hear of it."""
+    if asked.at >= order.pay_by:
+        yield late_payment()
+
+
+def not_paid_at_all(order, asked: Asked) -> Iterable[Reason]:
+    if not order.paid_fen:
+        yield nothing_was_paid()
+
+
+def not_by_name(order, asked: Asked) -> Iterable[Reason]:
+    if asked.by in NOBODY:
+        yield needs_a_named_person(asked.trigger)
+
+
+def audit_findings(order, asked: Asked) -> Iterable[Reason]:
+    """Legal, accurate, complete, no duplicate (rules 28-31); a named agent may override a finding by its code."""
+    overridden = set(str(asked.facts.get("override", "")).split(",")) - {""}
+    findings = order.policy.findings(order, asked.at)
+    if overridden and asked.by in NOBODY:
+        yield needs_a_named_person("override")
+    yield from (f for f in findings if f.code not in overridden)
+
+
+def open_holds(order, asked: Asked) -> Iterable[Reason]:
+    yield from (held(h.reason, h.by, _local(order, h.until)) for h in holds_open(order, asked.at))
+
+
+def cut_off_not_reached(order, asked: Asked) -> Iterable[Reason]:
+    if order.promise_cutoff_at is None:
+        yield no_promise()
+    elif asked.at < order.promise_cutoff_at:
+        yield before_its_cut_off(_local(order, order.promise_cutoff_at))
+
+
+def already_shipped(order, asked: Asked) -> Iterable[Reason]:
+    if order.shipped_at:
+        yield shipped_already()
+
+
+def hold_unknown(order, asked: Asked) -> Iterable[Reason]:
+    reason = asked.facts.get("reason")
+    if not any(h.reason == reason for h in holds_open(order, asked.at)):
+        yield no_such_hold(reason, [h.reason for h in holds_open(order, asked.at)])
+
+
+def _local(order, at: datetime | None) -> datetime | None:
+    """As the shop's clock shows it: sentences are read by its people."""
+    return at and at.astimezone(order.policy.zone)
+
+
+def holds_open(order, at: datetime) -> list:
+    """The holds in force at this moment; one whose `until` has come has ended by itself."""
+    return [h for h in order.holds if h.released_at is None and (h.until is None or at < h.until)]
