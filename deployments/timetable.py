@@ -148,6 +148,9 @@ def _deployment(
         parameters=parameters,
         tags=[TAG, "timed" if schedules else "by hand"],
         work_pool_name=POOL,
+        # The flow checks its parameters itself. The server would refuse `prefect deployment run -p case_no=4711`,
+        # which sends a number, and a form that offers text and number instead of one field is worse.
+        enforce_parameter_schema=False,
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
 
@@ -185,7 +188,7 @@ def _ensure(client: SyncPrefectClient, wanted: RunnerDeployment) -> list[str]:
     try:
         found = client.read_deployment_by_name(wanted.full_name)
     except ObjectNotFound:
-        wanted.apply()
+        wanted.apply(_sync=True)  # also where an event loop runs, such as in a notebook
         return [f"{wanted.full_name} created"]
     settings = _settings(wanted)
     differing = {name: value for name, value in settings.items() if _of(found, name) != value}
@@ -212,6 +215,7 @@ def _settings(deployment: RunnerDeployment) -> dict[str, Any]:
         "parameters": deployment.parameters,
         "entrypoint": deployment.entrypoint,
         "work_pool_name": deployment.work_pool_name,
+        "enforce_parameter_schema": deployment.enforce_parameter_schema,
         "concurrency_limit": deployment.concurrency_limit,
         "concurrency_options": deployment.concurrency_options,
         "parameter_openapi_schema": deployment._parameter_openapi_schema.model_dump(exclude_unset=True),

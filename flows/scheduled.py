@@ -12,6 +12,7 @@ os.environ.setdefault("DO_NOT_TRACK", "1")  # Prefect's SDK reports to the outsi
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 from prefect import flow, get_client, task
 from prefect.artifacts import create_table_artifact
@@ -44,11 +45,11 @@ def _digits_are_text(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-# One text field in the form, while the server lets the numbers of the command line through.
+# One plain text field in the form (`str | None` would be a choice of two); empty means none.
 Text = Annotated[
     str | None,
     BeforeValidator(_digits_are_text),
-    WithJsonSchema({"type": ["string", "integer", "null"]}),
+    WithJsonSchema({"type": "string"}),
 ]
 
 Format = Literal["auto", "taobao", "tmall", "olist", "kefu"]
@@ -153,12 +154,14 @@ def dispatch_cutoff(
 
     def sweep() -> State:
         report = cutoff_plainly(engine_from_env(), **_asked(shop, case_no, as_of, dry_run))
-        summary = _summary(report)
+        summary, zones = _summary(report), _zones()
         files = [f"Manifest of {b.shop}: `{b.manifest}`" for b in report.batches if b.manifest]
         _publish("dispatch-cutoff", map(_readable, report.rows), summary)
-        _publish("dispatch-manifest", _manifest(report.batches), "\n\n".join([summary, *files]))
+        _publish("dispatch-manifest", _manifest(report.batches, zones), "\n\n".join([summary, *files]))
         _publish(
-            "dispatch-blocked", _blocked(report.batches), f"{summary}\n\nWhat stays behind, and every reason."
+            "dispatch-blocked",
+            _blocked(report.batches, zones),
+            f"{summary}\n\nWhat stays behind, and every reason.",
         )
         return _outcome(report)
 
@@ -234,9 +237,7 @@ def _in_the_shops_zone(at: datetime, shop: str | None, what: str) -> datetime:
     """A time without offset is meant in the shop's zone, as on the command line."""
     if at.tzinfo is not None:
         return at
-    zones = {
-        policies.zone for policies in current_policies(engine_from_env()) if shop in (None, "", policies.name)
-    }
+    zones = {zone for name, zone in _zones().items() if shop in (None, "", name)}
     if len(zones) != 1:
         raise BadInput(
             f"{what}: {at.isoformat()} has no offset, and the shops are in several zones; "
@@ -245,6 +246,10 @@ def _in_the_shops_zone(at: datetime, shop: str | None, what: str) -> datetime:
             where=what,
         )
     return at.replace(tzinfo=zones.pop())
+
+
+def _zones() -> dict[str, ZoneInfo]:
+    return {policies.name: policies.zone for policies in current_policies(engine_from_env())}
 
 
 def _run_id() -> str:
@@ -292,22 +297,19 @@ def _readable(row: dict) -> dict:
     }
 
 
-def _manifest(batches: Iterable[Batch]) -> list[dict]:
-    return [
-        {"shop": batch.shop, "cutoff_at": _clock(batch), **row} for batch in batches for row in batch.released
-    ]
+def _manifest(batches: Iterable[Batch], zones: dict[str, ZoneInfo]) -> list[dict]:
+    return [{**row, **_which(batch, zones)} for batch in batches for row in batch.released]
 
 
-def _blocked(batches: Iterable[Batch]) -> list[dict]:
+def _blocked(batches: Iterable[Batch], zones: dict[str, ZoneInfo]) -> list[dict]:
     return [
         {
-            "shop": batch.shop,
-            "cutoff_at": _clock(batch),
             "no": order["no"],
             "state": str(order["state"]),
             "rule": blocker["rule"],
             "为什么": blocker["zh"],
             "why": blocker["en"],
+            **_which(batch, zones),
         }
         for batch in batches
         for order in batch.blocked
@@ -315,8 +317,9 @@ def _blocked(batches: Iterable[Batch]) -> list[dict]:
     ]
 
 
-def _clock(batch: Batch) -> str:
-    return batch.cutoff_at.isoformat(timespec="minutes")
+def _which(batch: Batch, zones: dict[str, ZoneInfo]) -> dict:
+    cutoff_at = batch.cutoff_at.astimezone(zones[batch.shop])
+    return {"shop": batch.shop, "cutoff_at": cutoff_at.isoformat(timespec="minutes")}
 
 
 def _publish(key: str, rows: Iterable[dict], description: str) -> None:

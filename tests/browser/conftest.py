@@ -1,0 +1,46 @@
+"""A Chromium of this machine, on the Prefect server that the tests of deployments use."""
+
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.append(str(Path(__file__).parents[1] / "deployments"))
+
+from prefect_harness import prefect, prefect_server
+
+from deployments.screenshots import chromium_flags
+
+__all__ = ["prefect", "prefect_server"]
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    if CHROMIUM is None:
+        pytest.skip("no Chromium is installed here: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=chromium_flags())
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium: Any) -> Iterator[Any]:
+    """A page that fails the test when it speaks to anybody but our server."""
+    page = chromium.new_page(viewport={"width": 1280, "height": 900}, locale="en-US")
+    strangers: list[str] = []
+    page.on("request", lambda request: _is_ours(request.url) or strangers.append(request.url))
+    yield page
+    page.close()
+    assert not strangers, f"the browser was sent outside: {strangers}"
+
+
+def _is_ours(url: str) -> bool:
+    return url.startswith(("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:"))

@@ -1,0 +1,93 @@
+"""One real Prefect server for all tests of a process that need one, on a free port, in a home of its own."""
+
+import asyncio
+import atexit
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deployments.server import PrefectServer, client_settings, free_port, start_server
+
+
+@dataclass
+class Harness:
+    """A server, and a way to run deployments on it."""
+
+    server: PrefectServer
+    home: Path
+
+    def client(self) -> Any:
+        from prefect import get_client
+
+        return get_client(sync_client=True)
+
+    def start(self, deployment: str, **parameters: Any) -> Any:
+        with self.client() as client:
+            found = client.read_deployment_by_name(deployment)
+            return client.create_flow_run_from_deployment(found.id, parameters=parameters)
+
+    def until_final(self, run: Any, seconds: float = 60) -> Any:
+        give_up_at = time.monotonic() + seconds
+        with self.client() as client:
+            while not (run := client.read_flow_run(run.id)).state.is_final():
+                assert time.monotonic() < give_up_at, f"{run.name} is still {run.state}"
+                time.sleep(0.1)
+        return run
+
+    def run(self, deployment: str, **parameters: Any) -> Any:
+        return self.until_final(self.start(deployment, **parameters))
+
+    @contextmanager
+    def worker(self, **how: Any) -> Iterator[Any]:
+        from deployments.worker import InProcessWorker
+
+        worker = InProcessWorker("kefu", **how)
+        loop = asyncio.new_event_loop()
+        serving = loop.create_task(worker.start(printer=lambda *_: None))
+        thread = threading.Thread(target=lambda: loop.run_until_complete(asyncio.wait([serving])))
+        thread.start()
+        try:
+            yield worker
+        finally:
+            loop.call_soon_threadsafe(serving.cancel)
+            thread.join(60)
+            assert not thread.is_alive(), "the worker did not stop"
+            loop.close()
+
+
+@cache  # the fixture is there for two folders, the server once
+def _shared_server(home: Path) -> PrefectServer:
+    server = start_server(home, free_port())
+    atexit.register(server.stop)
+    return server
+
+
+@pytest.fixture(scope="session")
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> PrefectServer:
+    return _shared_server(tmp_path_factory.getbasetemp() / "prefect")
+
+
+@pytest.fixture
+def prefect(
+    prefect_server: PrefectServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Harness]:
+    """The harness, with a kefu home and database of the test's own."""
+    settings = client_settings(prefect_server.home, prefect_server.api_url)
+    for name, value in (settings | {"KEFU_HOME": str(tmp_path)}).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("KEFU_DATABASE_URL", raising=False)
+    from deployments.running import use_settings
+
+    before = dict(os.environ)
+    use_settings(settings)
+    yield Harness(prefect_server, tmp_path)
+    os.environ.clear()
+    os.environ.update(before)
