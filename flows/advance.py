@@ -2,7 +2,8 @@
 
 `advance` takes many requests at once: it locks the cases, decides on light views without any I/O, and
 writes changes, timers, holds and what is owed in a handful of bulk statements. The caller's transaction
-makes it all or nothing. A case on which deciding goes wrong is left as it was; the others go on.
+makes it all or nothing. A case on which deciding goes wrong is left as it was; the others go on. So it is,
+in `advancing`, with a case that can't be loaded or that the database refuses.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, Table, delete
 from sqlalchemy.exc import OperationalError
 
 from flows import ledger, order_cases
@@ -20,9 +21,12 @@ from flows.case_work import CaseWork
 from flows.masking import mask_text
 from flows.requests import Advanced, DueWork, Outcome, Request, Status
 from models.database import transaction
+from states.errors import KefuError
+from states.lifecycle import BEFORE
 
 log = logging.getLogger("kefu")
 TRIES = 5  # when another writer was quicker
+MANY = 10  # so many bad cases in one batch are no bad cases: it is the database, or us
 
 
 class StaleCases(Exception):
@@ -54,6 +58,7 @@ def advance(
         case_id = request.case_id if isinstance(request, DueWork) else ids.get((request.shop, request.no))
         report.outcomes.append(_answer(request, works.get(case_id), broken))
     sound = [work for id_, work in works.items() if id_ not in broken]
+    _take_back(connection, cases.table, [id_ for id_ in broken if works[id_].old_version == 0])
     ledger.begin_batches(connection, sound)
     if cases.save(connection, sound):
         raise StaleCases
@@ -69,13 +74,60 @@ def advancing(
     flow_run: str | None = None,
     dry_run: bool = False,
 ) -> Advanced:
-    """`advance` in a transaction of its own; tried again when another writer was quicker."""
+    """`advance` in a transaction of its own; tried again when another writer was quicker.
 
-    def once() -> Advanced:
-        with transaction(engine, dry_run=dry_run) as connection:
-            return advance(connection, requests, recorded_at=recorded_at, flow_run=flow_run)
+    A case that spoils the whole batch is found, left as it was and answered as failed; the rest is done.
+    """
 
-    return _insisting(once)
+    def attempt(wanted: Sequence[Request | DueWork], *, trial: bool = False) -> Advanced:
+        def once() -> Advanced:
+            with transaction(engine, dry_run=dry_run or trial) as connection:
+                return advance(connection, wanted, recorded_at=recorded_at, flow_run=flow_run)
+
+        return _insisting(once)
+
+    try:
+        return attempt(requests)
+    except (OperationalError, KefuError):  # the database is in trouble, or the question makes no sense
+        raise
+    except Exception as error:
+        bad = _spoilers(requests, error, attempt)
+        if len(bad) > MANY:
+            raise
+    advanced = attempt([r for r in requests if _case(r) not in bad])
+    done = iter(advanced.outcomes)
+    advanced.outcomes = [_failed(r, bad[_case(r)]) if _case(r) in bad else next(done) for r in requests]
+    return advanced
+
+
+def _spoilers(
+    requests: Sequence[Request | DueWork], error: Exception, attempt: Callable[..., Advanced]
+) -> dict[Any, str]:
+    """The cases that can't be worked on even alone, each with its error: found by halving, in trials."""
+    cases = list(dict.fromkeys(map(_case, requests)))
+    if len(cases) == 1:
+        return {cases[0]: mask_text(f"{type(error).__name__}: {error}")}
+    bad: dict[Any, str] = {}
+    for half in (set(cases[: len(cases) // 2]), set(cases[len(cases) // 2 :])):
+        part = [r for r in requests if _case(r) in half]
+        try:
+            if len(bad) <= MANY:
+                attempt(part, trial=True)
+        except OperationalError:
+            raise
+        except Exception as found:
+            bad |= _spoilers(part, found, attempt)
+    return bad
+
+
+def _case(request: Request | DueWork) -> Any:
+    return request.case_id if isinstance(request, DueWork) else (request.shop, request.no)
+
+
+def _failed(request: Request | DueWork, error: str) -> Outcome:
+    no = getattr(request, "no", "")
+    log.error("order %s could not be worked on: %s", no or f"id {request.case_id}", error)
+    return Outcome(request, Status.FAILED, no, error=error)
 
 
 def _insisting(once: Callable[[], Advanced]) -> Advanced:
@@ -90,10 +142,20 @@ def _insisting(once: Callable[[], Advanced]) -> Advanced:
     return once()
 
 
+def _take_back(connection: Connection, table: Table, ids: list[int]) -> None:
+    """The rows begun for cases that then could not be placed."""
+    if ids:
+        connection.execute(delete(table).where(table.c.id.in_(ids), table.c.version == 0))
+
+
 def _answer(request: Request | DueWork, work: CaseWork | None, broken: dict[int, str]) -> Outcome:
     if work is None:
         return Outcome(request, Status.UNKNOWN, getattr(request, "no", ""))
     view = work.view
+    if view.state == BEFORE and getattr(request, "trigger", "") not in work.lifecycle.allowed_from(BEFORE):
+        return Outcome(
+            request, Status.UNKNOWN, view.no
+        )  # told before it was placed: nothing to tell it of yet
     if view.id in broken:
         return Outcome(request, Status.FAILED, view.no, error=broken[view.id])
     try:

@@ -1,7 +1,7 @@
 """Doing what has fallen due: claim cases with due timers in batches, and hand each batch to `advance`.
 
-Each batch is one transaction. A batch that the database refuses is halved until the bad case stands
-alone; that one is put off and shown, the others are done, and the run ends red (promise 8).
+Each batch is one transaction. A case that can't be worked on is put off and shown, the others are done,
+and the run ends red (promise 8).
 """
 
 from __future__ import annotations
@@ -13,11 +13,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Engine, or_, select, update
-from sqlalchemy.exc import DBAPIError
 
-from flows.advance import StaleCases, advancing
+from flows.advance import advancing
 from flows.clock import now
-from flows.masking import mask_text
 from flows.requests import Advanced, DueWork, Outcome, Status
 from flows.scope import Scope, find_scope
 from models import Timer
@@ -101,19 +99,11 @@ def sweep(
 
 def work_off(
     engine: Engine, ids: list[int], as_of: datetime, dry_run: bool, flow_run: str | None
-) -> tuple[list[Advanced], dict[int, str]]:
+) -> tuple[Advanced, dict[int, str]]:
     """One batch: what was done, and the cases that could not be worked on, with the error."""
-    try:
-        due = [DueWork(id_, as_of) for id_ in ids]
-        advanced = advancing(engine, due, recorded_at=now(), flow_run=flow_run, dry_run=dry_run)
-        bad = {o.request.case_id: o.error for o in advanced.outcomes if o.status is Status.FAILED}
-        return [advanced], bad
-    except (DBAPIError, StaleCases) as error:
-        if len(ids) == 1:
-            return [], {ids[0]: mask_text(f"{type(error).__name__}: {error}")}
-        middle = len(ids) // 2
-        halves = [work_off(engine, part, as_of, dry_run, flow_run) for part in (ids[:middle], ids[middle:])]
-        return halves[0][0] + halves[1][0], halves[0][1] | halves[1][1]
+    due = [DueWork(id_, as_of) for id_ in ids]
+    advanced = advancing(engine, due, recorded_at=now(), flow_run=flow_run, dry_run=dry_run)
+    return advanced, {o.request.case_id: o.error for o in advanced.outcomes if o.status is Status.FAILED}
 
 
 def _due_cases(engine: Engine, kinds: list[str], scope: Scope, as_of: datetime) -> Iterator[list[int]]:
@@ -141,12 +131,11 @@ def _due_cases(engine: Engine, kinds: list[str], scope: Scope, as_of: datetime) 
         last = ids[-1]
 
 
-def _add(report: SweepReport, advanced: list[Advanced]) -> None:
-    for part in advanced:
-        report.done += part.done
-        report.refused += part.refused
-        report.triggers.update(part.triggers)
-        report.rows += [_row(o) for o in part.outcomes if o.changes or o.reasons]
+def _add(report: SweepReport, advanced: Advanced) -> None:
+    report.done += advanced.done
+    report.refused += advanced.refused
+    report.triggers.update(advanced.triggers)
+    report.rows += [_row(o) for o in advanced.outcomes if o.changes or o.reasons]
 
 
 def _row(outcome: Outcome) -> dict:

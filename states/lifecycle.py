@@ -96,6 +96,7 @@ class Lifecycle:
         self._record, self._follow_ups, self._when_refused = record, follow_ups, when_refused
         self.rows = [_row(t) for t in self._spread(transitions)]
         self._check()
+        self._known = {BEFORE, *self.states}
         self._surprise = {(r["trigger"], r["source"]): r["anomaly"] for r in self.rows}
         self._machine = Machine(
             model=None,
@@ -125,6 +126,8 @@ class Lifecycle:
         """
         refusals: list[Reason] = []
         source = case.state
+        if source not in self._known:
+            raise LifecycleError(f"{case_name(self.name, case)} is in an unknown state, {source!r}")
         moved = self._fire(case, asked, refusals)
         if not moved and asked.trigger not in self.facts:
             if refusals:

@@ -32,6 +32,7 @@ def moment(text: str, zone: ZoneInfo = SHANGHAI) -> datetime:
 
 
 PLACED_AT = moment("03-02 10:00")
+PAID_AT = PLACED_AT + timedelta(minutes=20)  # before the first reminder
 PAY_BY = PLACED_AT + timedelta(hours=72)
 CUTOFF = moment("03-02 17:00")
 
@@ -77,7 +78,7 @@ def placed(
     return a_request("place", at, no=no, shop=shop, key="place", details=told, amount_fen=amount_fen)
 
 
-def paid(no: str = "1", at: datetime = PLACED_AT + AN_HOUR, *, amount_fen: int = 10_000, shop: str = SHOP):
+def paid(no: str = "1", at: datetime = PAID_AT, *, amount_fen: int = 10_000, shop: str = SHOP):
     return a_request("pay", at, no=no, shop=shop, key="pay", amount_fen=amount_fen)
 
 
