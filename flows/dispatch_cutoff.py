@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from flows.scope import find_scope
 from flows.sweep import SweepReport, sweep
 from models import Order
 from models.database import home, reading
+from states.order_reasons import free_since
 from states.orders import OrderState, TimerKind, dispatch_blockers
 from states.policies.shops import ShopPolicies
 
@@ -69,52 +71,88 @@ def dispatch_cutoff(
     Whatever was paid in time and stays behind is in the report with every blocker, unverified orders too.
     """
     report = CutoffReport("dispatch-cutoff", as_of, dry_run)
-    kinds = (TimerKind.DISPATCH_CUTOFF,)
-    sweep(
-        engine,
-        report.flow,
-        kinds,
-        shop=shop,
-        case_no=case_no,
-        as_of=as_of,
-        dry_run=dry_run,
-        report=report,
-        **how,
-    )
     with reading(engine) as connection:
         scope = find_scope(connection, shop, case_no)
-        shops = [p for p in current_policies(engine) if scope.shop in (None, p.name)]
-        report.batches = [_batch(connection, policies, as_of, scope.case_id) for policies in shops]
-    for batch in report.batches:
-        if dry_run:
-            batch.released = [{"no": r["no"]} for r in report.rows if _releases(r)]
-        elif batch.released:
-            batch.manifest = _write_manifest(batch)
-    report.batches = [b for b in report.batches if b.released or b.blocked]
+    shops = [p for p in current_policies(engine) if scope.shop in (None, p.name)]
+    leaving = {p.name: _sweep(engine, report, p.name, case_no, **how) for p in shops}
+    with reading(engine) as connection:
+        for policies in shops:
+            report.batches += _batches(connection, report, policies, scope.case_id, leaving[policies.name])
     return report
 
 
-def _releases(row: dict) -> bool:
-    return any(step["trigger"] == "release" for step in row["did"])
+def _sweep(engine: Engine, report: CutoffReport, shop: str, case_no: str | None, **how: Any) -> set[str]:
+    """Let go what may go; the numbers of these orders (of what would go, in a dry run)."""
+    before = len(report.rows)
+    sweep(
+        engine,
+        report.flow,
+        (TimerKind.DISPATCH_CUTOFF,),
+        shop=shop,
+        case_no=case_no,
+        as_of=report.as_of,
+        dry_run=report.dry_run,
+        report=report,
+        **how,
+    )
+    done = report.rows[before:]
+    return {row["no"] for row in done if any(step["trigger"] == "release" for step in row["did"])}
 
 
-def _batch(connection: Connection, policies: ShopPolicies, as_of: datetime, case_id: int | None) -> Batch:
+def _batches(
+    connection: Connection,
+    report: CutoffReport,
+    policies: ShopPolicies,
+    case_id: int | None,
+    leaving: set[str],
+) -> Iterator[Batch]:
+    """The batch of the last cut-off, and any earlier one that an order joined only now; those with anything to say."""
     c = ORDERS.c
-    batch = Batch(policies.name, policies.last_cutoff(as_of))
-    mine = (c.shop == policies.name, *((c.id == case_id,) if case_id else ()))
-    left = select(c.id).where(*mine, c.batch_cutoff_at == batch.cutoff_at)
-    views = order_cases.load(connection, list(connection.scalars(left)), lock=False)
-    batch.released = [_manifest_row(v, policies) for v in views.values()]
+    joined = select(c.batch_cutoff_at).where(
+        c.shop == policies.name, c.no.in_(leaving), c.batch_cutoff_at.is_not(None)
+    )
+    latest = policies.last_cutoff(report.as_of)
+    for cutoff_at in sorted({latest, *connection.scalars(joined.distinct())}):
+        batch = Batch(policies.name, cutoff_at)
+        everyone = _left(connection, batch)
+        batch.released = [_manifest_row(v, policies) for v in everyone if case_id in (None, v.id)]
+        if cutoff_at == latest:
+            _add_waiting(connection, batch, report, policies, case_id, leaving)
+        if batch.released and not report.dry_run:
+            batch.manifest = _write_manifest(batch, [_manifest_row(v, policies) for v in everyone])
+        if batch.released or batch.blocked:
+            yield batch
+
+
+def _left(connection: Connection, batch: Batch) -> list[Any]:
+    c = ORDERS.c
+    left = select(c.id).where(c.shop == batch.shop, c.batch_cutoff_at == batch.cutoff_at)
+    return list(order_cases.load(connection, list(connection.scalars(left)), lock=False).values())
+
+
+def _add_waiting(
+    connection: Connection,
+    batch: Batch,
+    report: CutoffReport,
+    policies: ShopPolicies,
+    case_id: int | None,
+    leaving: set[str],
+) -> None:
+    """What was paid in time and has not left: blocked, or, in a dry run, what would leave."""
+    c = ORDERS.c
     waiting = select(c.id).where(
-        *mine,
+        *(c.shop == batch.shop, *((c.id == case_id,) if case_id else ())),
         c.state.in_((OrderState.PAID, OrderState.VERIFIED)),
         c.paid_at < batch.cutoff_at,
     )
     for view in order_cases.load(connection, list(connection.scalars(waiting)), lock=False).values():
-        if view.promise_cutoff_at is None or view.promise_cutoff_at <= batch.cutoff_at:
-            blockers = [r.as_dict() for r in dispatch_blockers(view, as_of)]
-            batch.blocked.append({"no": view.no, "state": view.state, "blockers": blockers})
-    return batch
+        if view.no in leaving:
+            batch.released.append(_manifest_row(view, policies))
+        elif view.promise_cutoff_at is None or view.promise_cutoff_at <= batch.cutoff_at:
+            blockers = dispatch_blockers(view, report.as_of) or [free_since()]
+            batch.blocked.append(
+                {"no": view.no, "state": view.state, "blockers": [r.as_dict() for r in blockers]}
+            )
 
 
 def _manifest_row(view: Any, policies: ShopPolicies) -> dict:
@@ -130,7 +168,7 @@ def _manifest_row(view: Any, policies: ShopPolicies) -> dict:
     }
 
 
-def _write_manifest(batch: Batch) -> Path:
+def _write_manifest(batch: Batch, everyone: list[dict]) -> Path:
     """The batch as a CSV that a spreadsheet opens; whole or not at all, and the same for every run."""
     folder = home() / "manifests" / batch.shop
     folder.mkdir(parents=True, exist_ok=True)
@@ -139,7 +177,7 @@ def _write_manifest(batch: Batch) -> Path:
     with draft.open("w", encoding="utf-8-sig", newline="") as out:
         sheet = csv.DictWriter(out, MANIFEST_COLUMNS)
         sheet.writeheader()
-        sheet.writerows(_spreadsheet_safe(row) for row in batch.released)
+        sheet.writerows(_spreadsheet_safe(row) for row in everyone)
     draft.replace(path)
     return path
 

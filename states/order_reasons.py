@@ -96,6 +96,12 @@ def unverified() -> Reason:
     return Reason("not_verified", "尚未审单", "nobody has verified it yet", 31)
 
 
+def free_since() -> Reason:
+    return Reason(
+        "free_since", "截单时未放行,现已无阻,下次截单放行", "nothing blocks it any more: it leaves at the next cut-off"
+    )
+
+
 # -- surprises: the fact is kept, an operator looks -------------------------------------------------
 
 
