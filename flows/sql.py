@@ -13,4 +13,5 @@ def insert_new(connection: Connection, table: Table, rows: Sequence[dict]) -> in
     if not rows:
         return 0
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    return connection.execute(dialect.insert(table).on_conflict_do_nothing(), rows).rowcount
+    statement = dialect.insert(table).on_conflict_do_nothing().returning(*table.primary_key)
+    return len(connection.execute(statement, rows).all())  # PostgreSQL's rowcount says -1 of many rows
