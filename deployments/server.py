@@ -152,7 +152,7 @@ def _taken(host: str, port: int) -> bool:
 def _home_of(url: str) -> Path | None:
     """The home of the Prefect server that answers there; None when it is no Prefect server."""
     try:
-        reply = httpx.get(f"{url}/api/admin/settings", timeout=5, trust_env=False)
+        reply = httpx.get(f"{url}/api/admin/settings", timeout=2, trust_env=False)
         return Path(reply.raise_for_status().json()["home"])
     except (httpx.HTTPError, json.JSONDecodeError, KeyError, TypeError):
         return None

@@ -1,0 +1,170 @@
+"""`kefu up` and `kefu demo`, as processes and as a story."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+
+from deployments.demo import _live_through
+from deployments.running import deploy, prepare
+from deployments.samples import SHOPS, ZONE, latest_full_day, orders_of, write_samples
+from deployments.server import PORT, ServerUnavailable, free_port, start_server
+from flows.imports.readers import read_orders
+from states.policies.working_days import DispatchDays
+
+KEFU = [sys.executable, "-c", "from deployments.cli import main; main()"]
+
+
+def children_of(pid: int) -> list[int]:
+    found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True)
+    return [int(child) for child in found.stdout.split()]
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def wait_for(what, seconds: float = 120):
+    give_up_at = time.monotonic() + seconds
+    while not (found := what()):
+        assert time.monotonic() < give_up_at, f"{what.__name__} did not happen"
+        time.sleep(0.2)
+    return found
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_up_serves_until_it_is_asked_to_end_and_leaves_nothing_behind(tmp_path: Path, sign):
+    port = free_port()
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "KEFU_"))}
+    with (tmp_path / "said").open("w") as said:
+        up = subprocess.Popen(
+            [*KEFU, "up", "--port", str(port)],
+            env=env | {"KEFU_HOME": str(tmp_path / "home")},
+            stdout=said,
+            stderr=subprocess.STDOUT,
+        )
+
+        def a_worker_is_online():
+            assert up.poll() is None, (tmp_path / "said").read_text()
+            try:
+                workers = httpx.post(f"http://127.0.0.1:{port}/api/work_pools/kefu/workers/filter", json={})
+                return workers.is_success and [w for w in workers.json() if w["status"] == "ONLINE"]
+            except httpx.HTTPError:
+                return False
+
+        try:
+            wait_for(a_worker_is_online)
+            children = children_of(up.pid)
+            up.send_signal(sign)
+            assert up.wait(60) == 0
+        finally:
+            up.kill()
+    assert "shows what runs" in (tmp_path / "said").read_text()
+    assert children
+    assert not any(alive(child) for child in children)
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"http://127.0.0.1:{port}/api/health")
+
+
+def test_a_taken_port_is_one_sentence(tmp_path: Path):
+    with socket.create_server(("127.0.0.1", 0)) as somebody:
+        port = somebody.getsockname()[1]
+        with pytest.raises(ServerUnavailable, match=f"port {port} is taken by something else"):
+            start_server(tmp_path, port)
+
+
+def test_our_own_server_is_used_again_and_somebody_elses_is_not(prefect, tmp_path: Path):
+    port = int(prefect.server.url.rpartition(":")[2])
+    found = start_server(prefect.server.home, port)
+    assert found.process is None
+    found.stop()  # not ours to stop
+    assert httpx.get(f"{found.api_url}/health").json() is True
+    with pytest.raises(ServerUnavailable, match="taken by something else"):
+        start_server(tmp_path / "another", port)
+
+
+def test_a_restart_does_not_undo_what_an_operator_applied(prefect):
+    from flows.clock import now
+    from flows.policy_store import apply_policy, current_policies
+    from models.database import engine_from_env
+
+    prepare(say=lambda _: None)
+    bags = next(p for p in current_policies(engine_from_env()) if p.name == "bag-studio")
+    apply_policy(engine_from_env(), bags.model_copy(update={"title_en": "Changed"}), at=now())
+    prepare(say=lambda _: None)
+    titles = {p.name: p.title_en for p in current_policies(engine_from_env())}
+    assert titles["bag-studio"] == "Changed"
+
+
+def test_the_default_port_is_the_one_the_documents_name():
+    assert PORT == 4200
+
+
+# -- the samples and their day
+
+# fmt: off
+FATES = {
+    "bag-studio": [
+        "unpaid", "cancelled", "released", "verified", "verified", "verified", "paid",
+        "released", "paid", "shipped", "completed", "cancelled", "paid",
+    ],
+    "urumqi-kitchen": [
+        "released", "verified", "verified", "unpaid", "unpaid", "cancelled",
+        "delivered", "verified", "paid", "cancelled", "verified",
+    ],
+}
+# fmt: on
+
+
+@pytest.mark.parametrize("shop", SHOPS)
+def test_every_sample_can_be_read(shop, tmp_path: Path):
+    now = datetime.now(UTC)
+    day = latest_full_day(now)
+    file = read_orders(write_samples(tmp_path, day)[shop], ZONE, now=now)
+    assert file.bad == []
+    assert {row.no for row in file.rows} == {no for no, _ in orders_of(shop, day)}
+
+
+def test_the_day_is_a_working_day_and_over():
+    for month in range(1, 13):
+        now = datetime(2026, month, 8, tzinfo=UTC)
+        day = latest_full_day(now)
+        assert DispatchDays.CN_WORKING_DAYS.is_dispatch_day(day)
+        assert (now.date() - day).days >= 2
+
+
+def test_a_day_under_prefect_gives_every_sample_its_fate(prefect, tmp_path: Path):
+    prepare(say=lambda _: None)
+    deploy(paused=True)
+    day = latest_full_day(datetime.now(UTC))
+    exports = write_samples(tmp_path / "samples", day)
+    with prefect.worker():
+        ran = list(_live_through(day, exports))
+        first = fates(day)
+        list(_live_through(day, exports))  # harmless
+    assert [run for run in ran if run.state != "Completed"] == []
+    assert fates(day) == first
+    assert first == FATES
+
+
+def fates(day) -> dict[str, list[str]]:
+    from sqlalchemy import select
+
+    from models import Order
+    from models.database import engine_from_env, reading
+
+    c = Order.__table__.c
+    with reading(engine_from_env()) as connection:
+        states = {row.no: str(row.state) for row in connection.execute(select(c.no, c.state))}
+    return {shop: [states[no] for no, _ in orders_of(shop, day)] for shop in SHOPS}
