@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, insert, update
+from sqlalchemy import Connection, update
 
 from flows.case_work import CaseWork, plain
 from flows.messages import render
 from flows.requests import Advanced
-from flows.sql import insert_new
+from flows.sql import insert_all, insert_new, update_all
 from models import Anomaly, DispatchBatch, Hold, OutboxMessage, StateChange, Timer
 
 TIMERS, HOLDS, ANOMALIES = Timer.__table__, Hold.__table__, Anomaly.__table__
@@ -41,13 +41,11 @@ def write(
         for w in works
         for change in w.changes
     ]
-    if history:
-        connection.execute(insert(StateChange.__table__), history)
+    insert_all(connection, StateChange.__table__, history)
     _write_timers(connection, [(w, t, stamp(w)) for w in works for t in w.timers])
     _write_holds(connection, [(h, stamp(w)) for w in works for h in w.holds])
     owed = [{**stamp(w), "recorded_at": recorded_at, **row} for w in works for row in _owed(w, kind)]
-    if owed:
-        connection.execute(insert(OutboxMessage.__table__), owed)
+    insert_all(connection, OutboxMessage.__table__, owed)
     notes = [
         {**stamp(w), "shop": w.view.shop, "recorded_at": recorded_at, **note}
         for w in works
@@ -59,14 +57,9 @@ def write(
 
 def _write_timers(connection: Connection, touched: list) -> None:
     new = [{**stamp, "shop": w.view.shop, **_columns(t)} for w, t, stamp in touched if t.id is None]
-    if new:
-        connection.execute(insert(TIMERS), new)
-    old = [{"b_id": t.id, **{c: getattr(t, c) for c in _MOVING}} for _, t, _ in touched if t.id is not None]
-    if old:
-        connection.execute(
-            update(TIMERS).where(TIMERS.c.id == bindparam("b_id")).values({c: bindparam(c) for c in _MOVING}),
-            old,
-        )
+    insert_all(connection, TIMERS, new)
+    old = [t for _, t, _ in touched if t.id is not None]
+    update_all(connection, TIMERS, [{"id": t.id} for t in old], [vars(t) for t in old], _MOVING)
 
 
 _MOVING = ("due_at", "done_at", "cancelled_at", "refused")
@@ -74,14 +67,12 @@ _MOVING = ("due_at", "done_at", "cancelled_at", "refused")
 
 def _write_holds(connection: Connection, touched: list) -> None:
     new = [{**stamp, **_columns(h)} for h, stamp in touched if h.id is None]
-    if new:
-        connection.execute(insert(HOLDS), new)
-    old = [
-        {"b_id": h.id, "released_at": h.released_at, "released_by": h.released_by} for h, _ in touched if h.id
-    ]
-    if old:
-        lifted = {c: bindparam(c) for c in ("released_at", "released_by")}
-        connection.execute(update(HOLDS).where(HOLDS.c.id == bindparam("b_id")).values(lifted), old)
+    insert_all(connection, HOLDS, new)
+    old = [h for h, _ in touched if h.id]
+    update_all(connection, HOLDS, [{"id": h.id} for h in old], [vars(h) for h in old], _LIFTED)
+
+
+_LIFTED = ("released_at", "released_by")
 
 
 def _owed(work: CaseWork, kind: str) -> list[dict]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, tuple_, update
+from sqlalchemy import Connection, select
 
 from flows.policy_store import policy_versions
 from flows.requests import Request
-from flows.sql import insert_new
+from flows.sql import insert_new, one_of, one_row_of, update_all
 from models import Buyer, Hold, Order, OrderLine, StateChange, Timer
 from states.lifecycle import BEFORE
 from states.orders import OrderState, order_lifecycle
@@ -54,7 +55,9 @@ def find(connection: Connection, requests: Iterable[Request]) -> dict[tuple[str,
         (shop, no): id_
         for shop, nos in wanted.items()
         for id_, no in connection.execute(
-            select(ORDERS.c.id, ORDERS.c.no).where(ORDERS.c.shop == shop, ORDERS.c.no.in_(nos))
+            select(ORDERS.c.id, ORDERS.c.no).where(
+                ORDERS.c.shop == shop, one_of(connection, ORDERS.c.no, nos)
+            )
         )
     }
 
@@ -63,9 +66,9 @@ def load(
     connection: Connection, ids: Sequence[int], requests: Sequence[Request] = (), *, lock: bool = True
 ) -> dict[int, OrderView]:
     """Lock these orders, always in the same sequence, and read all that deciding about them needs."""
-    wanted = select(ORDERS).where(ORDERS.c.id.in_(ids)).order_by(ORDERS.c.id)
+    wanted = select(ORDERS).where(one_of(connection, ORDERS.c.id, ids)).order_by(ORDERS.c.id)
     found = connection.execute(wanted.with_for_update() if lock else wanted)
-    views = {row.id: OrderView(**row._mapping) for row in found}
+    views = {row["id"]: OrderView(**row, stored=row) for row in map(dict, found.mappings().all())}
     old = [v.id for v in views.values() if v.state != BEFORE]
     _fill_in_details(connection, views, requests)
     policies = policy_versions(connection, {v.shop for v in views.values()})
@@ -118,7 +121,7 @@ def _buyers(connection: Connection, names: set[tuple[str, str | None]]) -> dict[
         return {}
     insert_new(connection, BUYERS, [{"shop": shop, "handle": handle} for shop, handle in named])
     found = select(BUYERS.c.id, BUYERS.c.shop, BUYERS.c.handle).where(
-        tuple_(BUYERS.c.shop, BUYERS.c.handle).in_(named)
+        one_row_of(connection, (BUYERS.c.shop, BUYERS.c.handle), named)
     )
     return {(row.shop, row.handle): row.id for row in connection.execute(found)}
 
@@ -127,7 +130,7 @@ def _opted_out(connection: Connection, ids: set[int]) -> dict[int, Any]:
     if not ids:
         return {}
     found = select(BUYERS.c.id, BUYERS.c.opted_out_at).where(
-        BUYERS.c.id.in_(ids), BUYERS.c.opted_out_at.is_not(None)
+        one_of(connection, BUYERS.c.id, ids), BUYERS.c.opted_out_at.is_not(None)
     )
     return {row.id: row.opted_out_at for row in connection.execute(found)}
 
@@ -136,8 +139,8 @@ def _rows_of(connection: Connection, of: Any, ids: Sequence[int]) -> dict[int, l
     found: dict[int, list] = defaultdict(list)
     if ids:
         for row in connection.execute(
-            select(of).where(of.c.case_kind == kind, of.c.case_id.in_(ids)).order_by(of.c.id)
-        ):
+            select(of).where(of.c.case_kind == kind, one_of(connection, of.c.case_id, ids)).order_by(of.c.id)
+        ).all():
             found[row.case_id].append(SimpleNamespace(**row._mapping))
     return found
 
@@ -145,8 +148,9 @@ def _rows_of(connection: Connection, of: Any, ids: Sequence[int]) -> dict[int, l
 def _lines_of(connection: Connection, ids: Sequence[int]) -> dict[int, list]:
     found: dict[int, list] = defaultdict(list)
     if ids:
-        lines = select(LINES).where(LINES.c.order_id.in_(ids)).order_by(LINES.c.order_id, LINES.c.position)
-        for row in connection.execute(lines):
+        mine = one_of(connection, LINES.c.order_id, ids)
+        lines = select(LINES).where(mine).order_by(LINES.c.order_id, LINES.c.position)
+        for row in connection.execute(lines).all():
             found[row.order_id].append(SimpleNamespace(**row._mapping))
     return found
 
@@ -156,9 +160,9 @@ def _known_of(connection: Connection, ids: Sequence[int]) -> dict[int, dict]:
     if ids:
         h = StateChange.__table__.c
         told = select(h.case_id, h.key, h.at, h.facts).where(
-            h.case_kind == kind, h.case_id.in_(ids), h.key.is_not(None)
+            h.case_kind == kind, one_of(connection, h.case_id, ids), h.key.is_not(None)
         )
-        for case_id, key, at, facts in connection.execute(told):
+        for case_id, key, at, facts in connection.execute(told).all():
             found[case_id][key] = (at, facts)
     return found
 
@@ -174,12 +178,11 @@ def _find_alike(connection: Connection, views: dict[int, OrderView]) -> None:
     if wanted:
         c = ORDERS.c
         others = select(c.id, c.no, c.buyer_id, c.goods_key, c.placed_at, c.paid_at, c.closed_at).where(
-            c.buyer_id.in_({b for b, _ in wanted}),
-            c.goods_key.in_({g for _, g in wanted}),
-            c.id.not_in(views),
+            one_row_of(connection, (c.buyer_id, c.goods_key), sorted(wanted))
         )
-        for row in connection.execute(others):
-            alike[row.buyer_id, row.goods_key].append(row)
+        for row in connection.execute(others).all():
+            if row.id not in views:
+                alike[row.buyer_id, row.goods_key].append(row)
     for view in views.values():
         alike[view.buyer_id, view.goods_key].append(view)
         view.alike = alike
@@ -190,14 +193,9 @@ def save(connection: Connection, works: Sequence[Any]) -> int:
     changed = [w for w in works if w.view.version != w.old_version]
     if not changed:
         return 0
-    rows = [
-        {"b_id": w.view.id, "b_version": w.old_version, **{c: getattr(w.view, c) for c in WRITTEN}}
-        for w in changed
-    ]
-    statement = update(ORDERS).where(
-        ORDERS.c.id == bindparam("b_id"), ORDERS.c.version == bindparam("b_version")
-    )
-    written = connection.execute(statement.values({c: bindparam(c) for c in WRITTEN}), rows).rowcount
+    keys = [{"id": w.view.id, "version": w.old_version} for w in changed]
+    news = [vars(w.view) for w in changed]
+    written = update_all(connection, ORDERS, keys, news, _differing(news))
     lines = [
         {"order_id": w.view.id, "position": n, **vars(line)}
         for w in changed
@@ -205,16 +203,19 @@ def save(connection: Connection, works: Sequence[Any]) -> int:
         for n, line in enumerate(w.view.lines, 1)
     ]
     insert_new(connection, LINES, lines)
-    opted = [
-        {"b_id": w.view.buyer_id, "opted_out_at": w.opted_out_at}
-        for w in works
-        if w.opted_out_at and w.view.buyer_id
-    ]
-    if opted:
-        connection.execute(
-            update(BUYERS)
-            .where(BUYERS.c.id == bindparam("b_id"))
-            .values(opted_out_at=bindparam("opted_out_at")),
-            opted,
-        )
+    opted = [w for w in works if w.opted_out_at and w.view.buyer_id]
+    ids = [{"id": w.view.buyer_id} for w in opted]
+    update_all(connection, BUYERS, ids, [{"opted_out_at": w.opted_out_at} for w in opted], ["opted_out_at"])
     return len(changed) - written
+
+
+def _differing(news: Sequence[dict]) -> list[str]:
+    """The columns that changed in any of these orders: most changes touch a few of them."""
+    differing: set[str] = set()
+    for new in news:
+        pairs = zip(WRITTEN, _written(new), _written(new["stored"]), strict=True)
+        differing.update(name for name, now, before in pairs if now is not before and now != before)
+    return [name for name in WRITTEN if name in differing]
+
+
+_written = itemgetter(*WRITTEN)

@@ -51,6 +51,7 @@ class PolicyVersions:
     def __init__(self, rows: Iterable[Any]) -> None:
         self._rows = {row.id: row for row in rows}
         self._of: dict[str, list] = {}
+        self._settings: dict[int, ShopPolicies] = {}
         for row in sorted(self._rows.values(), key=lambda r: r.number):
             self._of.setdefault(row.shop, []).append(row)
 
@@ -66,8 +67,10 @@ class PolicyVersions:
         return self._rows[version_id].number
 
     def settings(self, version_id: int) -> ShopPolicies:
-        row = self._rows[version_id]
-        return _parsed(row.digest, json.dumps(row.settings))
+        if version_id not in self._settings:
+            row = self._rows[version_id]
+            self._settings[version_id] = _parsed(row.digest, json.dumps(row.settings))
+        return self._settings[version_id]
 
 
 def policy_versions(connection: Connection, shops: Iterable[str]) -> PolicyVersions:
