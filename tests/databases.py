@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -159,14 +160,19 @@ def end_state(engine: Engine) -> dict[str, list[dict]]:
             if k != "id" and k not in WHEN_WRITTEN
         }
 
-    return {name: sorted(map(named, found), key=repr) for name, found in rows.items()}
+    return {name: sorted(map(named, found), key=spelled) for name, found in rows.items()}
+
+
+def spelled(row: dict[str, Any]) -> str:
+    """The same text for equal rows: a JSON column may come back with its keys in another sequence."""
+    return json.dumps(row, sort_keys=True, ensure_ascii=False, default=str)
 
 
 def difference(one: dict[str, list[dict]], other: dict[str, list[dict]]) -> list[str]:
     """The rows that only one of two end states has; empty when they are equal, short enough to read when not."""
     found = []
     for name in one:
-        here, there = ({repr(row) for row in state[name]} for state in (one, other))
+        here, there = (set(map(spelled, state[name])) for state in (one, other))
         found += [f"only the first, {name}: {row}" for row in sorted(here - there)]
         found += [f"only the other, {name}: {row}" for row in sorted(there - here)]
         if len(one[name]) != len(other[name]):
