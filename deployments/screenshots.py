@@ -34,7 +34,6 @@ def take(url: str, folder: Path = FOLDER) -> list[Path]:
         "deployments": "/deployments",
         "form": f"/deployments/deployment/{_deployment(url, 'remind-unpaid/by-hand')}/run",
         "cutoff": f"/runs/flow-run/{cutoff}",
-        "manifest": f"/artifacts/artifact/{_artifact(url, cutoff, 'dispatch-manifest')}",
         "blocked": f"/artifacts/artifact/{_artifact(url, cutoff, 'dispatch-blocked')}",
     }
     with sync_playwright() as playwright:

@@ -81,7 +81,6 @@ def prefect(
 ) -> Iterator[Harness]:
     """The harness, with a kefu home and database of the test's own."""
     settings = client_settings(prefect_server.home, prefect_server.api_url)
-    settings["PREFECT_WORKER_QUERY_SECONDS"] = "0.2"  # tests are in a hurry
     for name, value in (settings | {"KEFU_HOME": str(tmp_path)}).items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("KEFU_DATABASE_URL", raising=False)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 import httpx
@@ -152,7 +153,7 @@ def test_a_day_under_prefect_gives_every_sample_its_fate(prefect, tmp_path: Path
     with prefect.worker():
         ran = list(_live_through(day, exports))
         first = fates(day)
-        list(_live_through(day, exports))  # harmless
+        list(islice(_live_through(day, exports), 5))  # again, and harmless
     assert [run for run in ran if run.state != "Completed"] == []
     assert fates(day) == first
     assert first == FATES

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from prefect.client.schemas.sorting import FlowRunSort
 
 from deployments.running import prepare
 
@@ -34,6 +35,18 @@ def deployed(prefect):
             flow, name="test", work_pool_name="kefu", entrypoint_type=EntrypointType.MODULE_PATH
         ).apply()
     flows.threads.clear()
+
+
+def prefect_command(*arguments):
+    """Prefect's own command line, in a process that can import the tests' flows."""
+    main = "from prefect.cli import app; import sys; sys.argv[0] = 'prefect'; app()"
+    return subprocess.run(
+        [sys.executable, "-c", main, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)},
+    )
 
 
 def logged(prefect, run):
@@ -142,23 +155,24 @@ def test_prefect_finds_the_worker_type_by_itself():
 
 def test_the_command_of_prefect_starts_it(prefect):
     run = prefect.start("notes-its-thread/test", word="a")
-    command = "from prefect.cli import app; import sys; sys.argv[0] = 'prefect'; app()"
-    ended = subprocess.run(
-        [sys.executable, "-c", command]
-        + ["worker", "start", "--type", "kefu-in-process", "--pool", "kefu", "--run-once"],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)},
-    )
+    ended = prefect_command("worker", "start", "--type", "kefu-in-process", "--pool", "kefu", "--run-once")
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert prefect.until_final(run).state.is_completed()
 
 
 def test_digits_from_the_command_line_are_an_order_number(prefect):
-    with prefect.worker():
-        run = prefect.run("remind-unpaid/by-hand", case_no=123456)
+    ended = prefect_command("deployment", "run", "remind-unpaid/by-hand", "-p", "case_no=123456")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    with prefect.worker(), prefect.client() as client:
+        [run] = client.read_flow_runs(limit=1, sort=FlowRunSort.EXPECTED_START_TIME_DESC)
+        run = prefect.until_final(run)
+    assert run.parameters["case_no"] == 123456
     assert run.state.message.startswith("there is no order '123456'")
+
+
+def test_half_a_number_is_no_order_number(prefect):
+    with prefect.worker():
+        assert "case_no" in prefect.run("remind-unpaid/by-hand", case_no=1.5).state.message
 
 
 def test_an_unknown_shop_fails_the_run_with_one_sentence(prefect):
