@@ -35,11 +35,6 @@ def as_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) 
     console.print(table)
 
 
-def yuan(fen: int) -> str:
-    """Fen as people read money."""
-    return f"{fen / 100:,.2f}"
-
-
 def when(text: str | None) -> str:
     """An ISO time as people read it, in the zone it is in."""
     return f"{datetime.fromisoformat(text):%Y-%m-%d %H:%M:%S}" if text else ""

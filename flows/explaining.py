@@ -12,7 +12,7 @@ from flows import order_cases
 from flows.order_documents import documents
 from states.order_guards import holds_open
 from states.orders import OrderState, dispatch_blockers, order_lifecycle
-from states.reasons import Reason
+from states.reasons import Reason, yuan
 
 STATES = {
     "unpaid": ("待付款", "waiting for payment"),
@@ -124,7 +124,7 @@ def explain(connection: Connection, case_id: int, at: datetime) -> Explanation:
 def _told(entry: dict, view: Any) -> dict:
     facts = entry["facts"]
     words = {
-        "amount": f"{facts.get('amount_fen', 0) / 100:.2f}",
+        "amount": yuan(facts.get("amount_fen", 0)),
         "round": facts.get("round", ""),
         "fields": ", ".join(facts.get("fields", [])),
         "reason": facts.get("text") or facts.get("reason") or "—",

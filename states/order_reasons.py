@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from states.reasons import Reason
+from states.reasons import Reason, yuan
 
 # -- refusals ---------------------------------------------------------------------------------------
 
@@ -98,7 +98,9 @@ def unverified() -> Reason:
 
 def free_since() -> Reason:
     return Reason(
-        "free_since", "截单时未放行,现已无阻,下次截单放行", "nothing blocks it any more: it leaves at the next cut-off"
+        "free_since",
+        "截单时未放行,现已无阻,下次截单放行",
+        "nothing blocks it any more: it leaves at the next cut-off",
     )
 
 
@@ -116,8 +118,8 @@ def late_payment() -> Reason:
 def paid_not_due(paid_fen: int, due_fen: int) -> Reason:
     return Reason(
         "paid_not_due",
-        f"实付 {paid_fen / 100:.2f} 与应付 {due_fen / 100:.2f} 不符,已暂停发货",
-        f"paid {paid_fen} fen, due {due_fen} fen; held until a person looks",
+        f"实付 {yuan(paid_fen)} 与应付 {yuan(due_fen)} 不符,已暂停发货",
+        f"paid {yuan(paid_fen)}, due {yuan(due_fen)}; held until a person looks",
         29,
     )
 

@@ -16,3 +16,9 @@ class Reason:
 
     def as_dict(self) -> dict:
         return asdict(self)
+
+
+def yuan(fen: int) -> str:
+    """Money as a sentence says it; it is counted in fen."""
+    sign, fen = ("-", -fen) if fen < 0 else ("", fen)
+    return f"{sign}{fen // 100}.{fen % 100:02d}"

@@ -22,6 +22,7 @@ from models import Order, Timer
 from models.database import engine_from_env, reading
 from states.errors import BadInput
 from states.orders import OrderState
+from states.reasons import yuan
 
 ORDERS, TIMERS = Order.__table__, Timer.__table__
 order = typer.Typer(help="Orders: look at them, and steer one by hand.", no_args_is_help=True)
@@ -67,7 +68,7 @@ def list_(
             return
         rows = [
             (d["no"], d["shop"], d["state"], STATES[d["state"]][0], output.when(d["placed_at"]),
-             output.when(d["paid_at"]), output.yuan(d["amount_fen"]), (d["promise"] or {}).get("on"),
+             output.when(d["paid_at"]), yuan(d["amount_fen"]), (d["promise"] or {}).get("on"),
              ", ".join(h["reason"] for h in d["holds"] if not h["released_at"]))
             for d in documents(connection, ids)
         ]  # fmt: skip

@@ -11,6 +11,8 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template, TemplateNotFound
 
+from states.reasons import yuan
+
 _CURRENCIES = {"CNY": "元"}
 
 
@@ -42,7 +44,7 @@ def _environment() -> Environment:
 
 def money(fen: int, order: Any) -> str:
     """Money for readers; it is stored in fen."""
-    return f"{fen // 100}.{fen % 100:02d} {_CURRENCIES.get(order.policy.currency, order.policy.currency)}"
+    return f"{yuan(fen)} {_CURRENCIES.get(order.policy.currency, order.policy.currency)}"
 
 
 def local(at: datetime | None, order: Any) -> str:

@@ -12,7 +12,7 @@ import phonenumbers
 from pydantic import Field
 
 from states.policies.settings import Duration, Policy
-from states.reasons import Reason
+from states.reasons import Reason, yuan
 
 MASK = re.compile(r"[*＊•●]|[xX]{2,}")
 CN_MOBILE = re.compile(r"1(?:3\d|5[0-35-9]|8\d)[0-9]{8}", re.ASCII)  # spares the slow look-up for most buyers
@@ -225,14 +225,14 @@ def _inaccurate(order: AuditedOrder) -> Iterator[Reason]:
         if expected != order.amount_fen:
             yield Reason(
                 Finding.AMOUNTS_DISAGREE,
-                f"商品加运费减优惠为{expected}分,订单金额为{order.amount_fen}分",
-                f"goods plus freight less discount make {expected} fen, the order says {order.amount_fen}",
+                f"商品加运费减优惠为 {yuan(expected)} 元,订单金额为 {yuan(order.amount_fen)} 元",
+                f"goods plus freight less discount make {yuan(expected)}, the order says {yuan(order.amount_fen)}",
                 29,
             )
     if order.paid_at is not None and order.paid_fen < order.amount_fen:
         yield Reason(
             Finding.UNDERPAID,
-            f"实付{order.paid_fen}分,少于订单金额{order.amount_fen}分",
-            f"{order.paid_fen} fen were paid of {order.amount_fen}",
+            f"实付 {yuan(order.paid_fen)} 元,少于订单金额 {yuan(order.amount_fen)} 元",
+            f"{yuan(order.paid_fen)} was paid of {yuan(order.amount_fen)}",
             28,
         )
