@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 from sqlalchemy import Connection, Engine, select
@@ -16,6 +17,7 @@ from flows import order_cases
 from flows.masking import mask_address, mask_name, mask_phone
 from flows.policy_store import current_policies
 from flows.scope import find_scope
+from flows.sql import one_of
 from flows.sweep import SweepReport, sweep
 from models import Order
 from models.database import home, reading
@@ -109,7 +111,7 @@ def _batches(
     """The batch of the last cut-off, and any earlier one that an order joined only now; those with anything to say."""
     c = ORDERS.c
     joined = select(c.batch_cutoff_at).where(
-        c.shop == policies.name, c.no.in_(leaving), c.batch_cutoff_at.is_not(None)
+        c.shop == policies.name, one_of(connection, c.no, leaving), c.batch_cutoff_at.is_not(None)
     )
     latest = policies.last_cutoff(report.as_of)
     for cutoff_at in sorted({latest, *connection.scalars(joined.distinct())}):
@@ -173,7 +175,7 @@ def _write_manifest(batch: Batch, everyone: list[dict]) -> Path:
     folder = home() / "manifests" / batch.shop
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{batch.cutoff_at:%Y%m%dT%H%M}Z.csv"
-    draft = path.with_suffix(f".{os.getpid()}.part")
+    draft = path.with_suffix(f".{os.getpid()}-{get_ident()}.part")  # the worker runs flows in threads
     with draft.open("w", encoding="utf-8-sig", newline="") as out:
         sheet = csv.DictWriter(out, MANIFEST_COLUMNS)
         sheet.writeheader()

@@ -120,15 +120,10 @@ def _due_cases(engine: Engine, kinds: list[str], scope: Scope, as_of: datetime) 
         due = due.where(c.shop == scope.shop)
     if scope.case_id:
         due = due.where(c.case_id == scope.case_id)
-    last = 0
-    while True:
-        with reading(engine) as connection:
-            page = due.where(c.case_id > last).distinct().order_by(c.case_id).limit(BATCH)
-            ids = list(connection.scalars(page))
-        if not ids:
-            return
-        yield ids
-        last = ids[-1]
+    with reading(engine) as connection:  # all at once: looking for each batch anew grows with what is due
+        ids = connection.scalars(due.distinct().order_by(c.case_id)).all()
+    for start in range(0, len(ids), BATCH):
+        yield list(ids[start : start + BATCH])
 
 
 def _add(report: SweepReport, advanced: Advanced) -> None:
