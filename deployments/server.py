@@ -117,7 +117,7 @@ def server_settings(home: Path, url: str) -> dict[str, str]:
     return client_settings(home, f"{url}/api") | {
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
-        "PREFECT_SERVER_UI_V2_ENABLED": "false",  # it reports from the operator's browser, and can't be told not to
+        "PREFECT_SERVER_UI_V2_ENABLED": "false",  # V2 reports from the browser, whatever is set
         "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{home / 'prefect.db'}",
         "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
         # a second run of a shop's cut-off waits this long for the first, not half a minute
