@@ -21,6 +21,10 @@ from states.orders import OrderState, order_lifecycle
 ORDERS, LINES, BUYERS = Order.__table__, OrderLine.__table__, Buyer.__table__
 WRITTEN = [c.name for c in ORDERS.columns if c.name not in ("id", "shop", "no")]
 AUDITED = (BEFORE, OrderState.UNPAID, OrderState.PAID)
+AUDITED_AGAIN = (
+    OrderState.VERIFIED,
+    OrderState.CANCELLED,
+)  # by what is told of them: amended, paid after all
 
 kind = "order"
 table = ORDERS
@@ -88,7 +92,8 @@ def load(
             if not hasattr(view, name):
                 setattr(view, name, found.get(view.id, empty))
         view.buyer_opted_out_at = buyers.get(view.buyer_id)
-    _find_alike(connection, views)
+    audited = AUDITED + AUDITED_AGAIN if requests else AUDITED
+    _find_alike(connection, views, [v for v in views.values() if v.state in audited], lock)
     return views
 
 
@@ -167,14 +172,23 @@ def _known_of(connection: Connection, ids: Sequence[int]) -> dict[int, dict]:
     return found
 
 
-def _find_alike(connection: Connection, views: dict[int, OrderView]) -> None:
-    """Group orders by buyer and goods; those of this batch take part as they are now, not as they are stored."""
+def _find_alike(
+    connection: Connection, views: dict[int, OrderView], audited: Sequence[OrderView], lock: bool
+) -> None:
+    """Group orders by buyer and goods; those of this batch take part as they are now, not as they are stored.
+
+    Whoever audits a buyer's order has the buyer: of two orders paid at once, the second sees the first.
+    """
     alike: dict[tuple, list] = defaultdict(list)
     wanted = {
         (v.buyer_id, v.goods_key)
-        for v in views.values()
-        if v.buyer_id and v.goods_key and v.state in AUDITED and v.policy.audit.duplicate_window
+        for v in audited
+        if v.buyer_id and v.goods_key and v.policy.audit.duplicate_window
     }
+    if wanted and lock:
+        ids = sorted({buyer_id for buyer_id, _ in wanted})
+        mine = select(BUYERS.c.id).where(one_of(connection, BUYERS.c.id, ids)).order_by(BUYERS.c.id)
+        connection.execute(mine.with_for_update(key_share=True))
     if wanted:
         c = ORDERS.c
         others = select(c.id, c.no, c.buyer_id, c.goods_key, c.placed_at, c.paid_at, c.closed_at).where(

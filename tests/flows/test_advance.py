@@ -606,3 +606,32 @@ def test_personal_data_stays_in_the_order_and_in_what_its_buyer_reads(engine, ca
 
 def test_due_work_of_an_order_that_is_not_there_is_answered(engine):
     assert tell_one(engine, DueWork(4711, CUTOFF)).status is Status.UNKNOWN
+
+
+def test_an_order_that_a_payment_reopens_is_audited_like_any_other(engine):
+    """Rule 28: its buyer had ordered the same again meanwhile, and paid that first."""
+    tell(engine, placed("1", buyer="lin"), placed("2", buyer="lin"), paid("2"))
+    remind_unpaid(engine, as_of=PAY_BY)
+    tell(engine, paid("1", at=PAID_AT + AN_HOUR))
+    assert [order(engine, no).state for no in "12"] == ["paid", "verified"]
+    assert "order_in_doubt" in owed(engine, "1")
+
+
+def test_an_amended_order_is_audited_for_duplicates_too(engine):
+    tell(engine, placed("1", buyer="lin"), placed("2", buyer="lin"), paid("2", at=PAID_AT + A_SECOND))
+    tell(engine, paid("1"))  # paid first, heard of last: both stand
+    assert [order(engine, no).state for no in "12"] == ["verified", "verified"]
+    tell(engine, a_request("amend", CUTOFF - AN_HOUR, no="2", details={"remark": "快点"}, fields=["remark"]))
+    assert [order(engine, no).state for no in "12"] == ["verified", "paid"]
+
+
+def test_two_equal_orders_paid_at_once_are_not_both_verified(engine):
+    """Rule 28: neither writer sees what the other has not committed, so one waits for the other."""
+    tell(engine, placed("1", buyer="lin"), placed("2", buyer="lin"))
+    other = threading.Thread(target=lambda: tell(engine, paid("2", at=PAID_AT + A_SECOND)))
+    with transaction(engine) as connection:
+        advance(connection, [paid("1")], recorded_at=RECORDED)
+        other.start()
+        other.join(0.5)
+    other.join()
+    assert [order(engine, no).state for no in "12"] == ["verified", "paid"]
