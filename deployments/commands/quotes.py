@@ -1,4 +1,4 @@
-"""kefu quote promise | freight: ask a policy, change nothing."""
+"""kefu quote promise | freight | return: ask a policy, change nothing."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import typer
 from deployments import output
 from flows import clock
 from flows.policy_store import current_policy
+from flows.return_quotes import quote_return
 from models.database import engine_from_env, reading
 from states.errors import BadInput
 from states.policies.shops import ShopPolicies
+from states.reasons import yuan
 
 quote = typer.Typer(help="Ask a policy; nothing is changed.", no_args_is_help=True)
 Shop = Annotated[str, typer.Option("--shop")]
@@ -69,6 +71,49 @@ def freight(
     _answer(json, answer=answer.answer, reasons=answer.reasons, fen=answer.fen, payer=answer.payer)
 
 
+@quote.command("return")
+def return_(
+    no: Annotated[str, typer.Argument(metavar="NO", help="The order's number.")],
+    reason: Annotated[str, typer.Option(help="quality, wrong_item, missing, damaged_in_transit, disliked …")],
+    kind: Annotated[str | None, typer.Option(help="refund_unshipped, return_refund, exchange …")] = None,
+    condition: Annotated[str | None, typer.Option(help="as_new, used, inner_packing_damaged.")] = None,
+    goods: Annotated[str | None, typer.Option("--class", help="hygiene, special_price, gift …")] = None,
+    sku: Annotated[str | None, typer.Option(help="Only these goods; all of the order when empty.")] = None,
+    quantity: Annotated[int | None, typer.Option(help="Only so many pieces of them.")] = None,
+    amount_fen: Annotated[int | None, typer.Option(help="The amount asked for, in fen.")] = None,
+    evidence: Annotated[list[str] | None, typer.Option(help="photo, delivery_note; again for more.")] = None,
+    at: Annotated[str | None, typer.Option(help="When it is asked: ISO 8601; now when empty.")] = None,
+    shop: Annotated[str | None, typer.Option(help="Needed only where two shops use one number.")] = None,
+    json: Json = False,
+) -> None:
+    """Whether goods or money may go back, until when, at whose cost, and how much (rules 35, 55, 69, 72-85)."""
+    with reading(engine_from_env()) as connection:
+        answer = quote_return(
+            connection, no, reason=reason, kind=kind, condition=condition, goods=goods, sku=sku,
+            quantity=quantity, amount_fen=amount_fen, evidence=evidence or (), at=at, shop=shop,
+        )  # fmt: skip
+    if json:
+        output.as_json(answer)
+        return
+    output.console.print(answer["answer"], style="bold")
+    for name in ("kind", "until", "cooling_until", "postage", "remedies", "evidence_wanted"):
+        if answer[name]:
+            _line(f"  {name}: {_plain(answer[name])}")
+    _because(answer["reasons"])
+    _line(f"  退款 refund: {yuan(answer['refund_fen'])}")
+    for part in answer["parts"]:
+        _line(f"    {yuan(part['fen'])} {part['zh']} / {part['en']}")
+
+
+def _plain(value: object) -> str:
+    match value:
+        case dict():
+            return ", ".join(f"{name} {said}" for name, said in value.items() if said) or "nobody"
+        case list():
+            return ", ".join(value)
+    return str(value)
+
+
 def _number(what: str, text: str | None) -> Decimal | None:
     try:
         return None if text is None else Decimal(text)
@@ -88,6 +133,14 @@ def _answer(json: bool, *, answer: str, reasons: tuple, **more: object) -> None:
     output.console.print(answer, style="bold")
     for name, value in more.items():
         output.console.print(f"  {name}: {value}", highlight=False)
+    _because([reason.as_dict() for reason in reasons])
+
+
+def _because(reasons: list[dict]) -> None:
     for reason in reasons:
-        rule = f" (规则 rule {reason.rule})" if reason.rule else ""
-        output.console.print(f"  因为 {reason.zh} / {reason.en}{rule}", highlight=False, soft_wrap=True)
+        rule = f" (规则 rule {reason['rule']})" if reason["rule"] else ""
+        _line(f"  因为 {reason['zh']} / {reason['en']}{rule}")
+
+
+def _line(text: str) -> None:
+    output.console.print(text, highlight=False, markup=False, soft_wrap=True)

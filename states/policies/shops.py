@@ -16,6 +16,8 @@ from states.policies.dispatch import DispatchPolicy, Promise
 from states.policies.freight import FreightPolicy
 from states.policies.hours import OpeningHours
 from states.policies.reminders import PaymentPolicy, PlannedRung
+from states.policies.return_requests import BoughtOrder, ReturnRequest, Verdict
+from states.policies.returns import ReturnPolicy
 from states.policies.settings import Policy, Zone
 from states.reasons import Reason
 
@@ -50,6 +52,9 @@ class ShopPolicies(Policy):
     dispatch: DispatchPolicy
     freight: FreightPolicy | None = None
     aftercare: AftercarePolicy = AftercarePolicy()
+    returns: ReturnPolicy = (
+        ReturnPolicy()
+    )  # a version stored before there were any: where silent, a person looks
 
     @model_validator(mode="after")
     def _desk_exists(self) -> Self:
@@ -98,3 +103,8 @@ class ShopPolicies(Policy):
     def cutoffs_between(self, start: datetime, end: datetime) -> tuple[datetime, ...]:
         """See DispatchPolicy.cutoffs_between."""
         return self.dispatch.cutoffs_between(start, end, self.zone)
+
+    def verdict(self, order: BoughtOrder, request: ReturnRequest) -> Verdict:
+        """See ReturnPolicy.verdict."""
+        tariff = self.freight and (self.freight.by_distance or self.freight.by_region)
+        return self.returns.verdict(order, request, free_from_fen=tariff.free_from_fen if tariff else None)

@@ -1,0 +1,163 @@
+"""What a shop would answer to a return of one stored order. Nothing is changed by asking."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from datetime import datetime, tzinfo
+from enum import StrEnum
+from typing import TypeVar
+
+from sqlalchemy import Connection
+
+from flows import clock, order_cases
+from flows.order_cases import OrderView
+from flows.scope import find_order
+from states.errors import BadInput
+from states.policies.return_requests import (
+    AskedLine,
+    BoughtLine,
+    BoughtOrder,
+    Condition,
+    Evidence,
+    GoodsClass,
+    JudgedLine,
+    ReturnKind,
+    ReturnReason,
+    ReturnRequest,
+    Verdict,
+)
+
+Word = TypeVar("Word", bound=StrEnum)
+
+
+def quote_return(
+    connection: Connection,
+    no: str,
+    *,
+    reason: str,
+    kind: str | None = None,
+    condition: str | None = None,
+    goods: str | None = None,
+    sku: str | None = None,
+    quantity: int | None = None,
+    amount_fen: int | None = None,
+    evidence: Iterable[str] = (),
+    at: str | None = None,
+    shop: str | None = None,
+) -> dict:
+    """The verdict on these words as a document, by the policy the order was placed under.
+
+    Raises BadInput, naming the nearest known word, and NotFound.
+    """
+    case_id, _ = find_order(connection, no, shop)
+    view = order_cases.load(connection, [case_id], lock=False)[case_id]
+    order, zone = bought_order(view), view.policy.zone
+    words = {
+        "reason": read_word(ReturnReason, reason, "reason"),
+        "kind": kind and read_word(ReturnKind, kind, "kind"),
+        "condition": read_word(Condition, condition or Condition.AS_NEW, "condition"),
+        "goods": goods and read_word(GoodsClass, goods, "class"),
+        "evidence": tuple(read_word(Evidence, text, "evidence") for text in evidence),
+    }
+    request = ReturnRequest(
+        at=clock.read_time(at, zone, what="--at") if at else clock.now(),
+        lines=_lines_of(order, no, sku, quantity, words["condition"], words["goods"]),
+        amount_fen=amount_fen,
+        **words,
+    )
+    return document(view.policy.verdict(order, request), zone)
+
+
+def bought_order(
+    view: OrderView, returned: Mapping[int, int] | None = None, compensated_fen: int = 0
+) -> BoughtOrder:
+    """What a verdict reads of an order; `returned`: the pieces that earlier cases took back, by position."""
+    gone = returned or {}
+    lines = [
+        BoughtLine(at, line.sku, line.title, line.quantity, line.price_fen, gone.get(at, 0))
+        for at, line in ((line.position, line) for line in view.lines)
+    ]
+    return BoughtOrder(
+        state=view.state,
+        amount_fen=view.amount_fen,
+        paid_fen=view.paid_fen,
+        lines=tuple(lines),
+        refunded_fen=view.refunded_fen,
+        compensated_fen=compensated_fen,
+        freight_fen=view.freight_fen,
+        shipped_at=view.shipped_at,
+        delivered_at=view.delivered_at,
+    )
+
+
+def read_word(words: type[Word], text: str, what: str) -> Word:
+    """The word this text is. Raises BadInput with the nearest one."""
+    if text in list(words):
+        return words(text)
+    raise _unknown(what, text, words)
+
+
+def document(verdict: Verdict, zone: tzinfo) -> dict:
+    """A verdict for people and scripts; times in the shop's zone, money in fen."""
+    return {
+        "answer": verdict.answer,
+        "reasons": [reason.as_dict() for reason in verdict.reasons],
+        "kind": verdict.kind,
+        "until": _local(verdict.until, zone),
+        "anchor": verdict.anchor,
+        "refund_fen": verdict.refund_fen,
+        "parts": [{"fen": part.fen, **part.reason.as_dict()} for part in verdict.parts],
+        "postage": {"outward": verdict.outward, "back": verdict.back},
+        "remedies": list(verdict.remedies),
+        "evidence_wanted": list(verdict.evidence_wanted),
+        "cooling_until": _local(verdict.cooling_until, zone),
+        "limit_fen": verdict.limit_fen,
+        "lines": [_line(judged) for judged in verdict.lines],
+    }
+
+
+def _line(judged: JudgedLine) -> dict:
+    return {
+        "position": judged.line.position,
+        "sku": judged.line.sku,
+        "quantity": judged.quantity,
+        "condition": judged.condition,
+        "classes": list(judged.classes),
+    }
+
+
+def _lines_of(
+    order: BoughtOrder,
+    no: str,
+    sku: str | None,
+    quantity: int | None,
+    condition: Condition,
+    goods: GoodsClass | None,
+) -> tuple[AskedLine, ...]:
+    """The pieces these words mean; none named: all of the order."""
+    if sku is None and quantity is None:
+        return ()
+    lines = [line for line in order.goods if sku in (None, line.sku)]
+    if not lines:
+        raise _unknown("sku", sku, [line.sku for line in order.goods], of=f" in order {no}")
+    if len(lines) > 1:
+        where = "--quantity needs --sku" if sku is None else f"--sku {sku} names several lines"
+        raise BadInput(f"order {no} has {len(lines)} such lines: {where}", code="which_line", where=no)
+    pieces = lines[0].quantity - lines[0].returned if quantity is None else quantity
+    return (AskedLine(lines[0].position, pieces, condition, goods),)
+
+
+def _unknown(what: str, text: str, words: Iterable[str], of: str = "") -> BadInput:
+    known = [str(word) for word in words if word]
+    near = difflib.get_close_matches(text, known, 1)
+    meant = f"; did you mean {near[0]}?" if near else ";"
+    return BadInput(
+        f"there is no {what} {text!r}{of}{meant} known: {', '.join(known) or 'none'}",
+        code=f"unknown_{what}",
+        where=text,
+    )
+
+
+def _local(at: datetime | None, zone: tzinfo) -> str | None:
+    return at.astimezone(zone).isoformat() if at else None
