@@ -12,7 +12,7 @@ from deployments.commands import orders, quotes, runs, shops, system
 from deployments.shop_files import ShopFileError
 from flows.imports.rows import UnreadableFile
 from flows.masking import mask_text
-from states.errors import KefuError, Refused
+from states.errors import KefuError, OutsideFailed, Refused
 from states.policies.working_days import CalendarEnds
 
 app = typer.Typer(
@@ -36,6 +36,8 @@ def run(arguments: list[str]) -> int:
         return app(arguments, standalone_mode=False) or output.DONE
     except Refused as no:
         return _say_refused(no, arguments)
+    except OutsideFailed as error:
+        return _say(arguments, error.code, error.where, str(error), output.OUTSIDE_FAILED)
     except KefuError as error:
         return _say(arguments, error.code, error.where, str(error), output.WRONG_USAGE)
     except ShopFileError as error:

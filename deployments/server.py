@@ -18,14 +18,14 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from states.errors import KefuError
+from states.errors import OutsideFailed
 
 PORT = 4200
 STARTS_WITHIN = 120.0  # seconds; the first start also creates some 60 tables, on whatever machine this is
 STOPS_WITHIN = 20.0
 
 
-class ServerUnavailable(KefuError):
+class ServerUnavailable(OutsideFailed):
     """The Prefect server did not start, or something else sits on its port."""
 
 

@@ -21,12 +21,15 @@ def database_url() -> str:
 
 
 def engine_for(url: str) -> Engine:
-    """An engine for SQLite or PostgreSQL; PostgreSQL through psycopg whichever way the URL is spelled."""
+    """An engine for SQLite or PostgreSQL; PostgreSQL through psycopg whichever way the URL is spelled.
+
+    Its errors don't quote the values of a statement: those may be personal data (promise 9).
+    """
     parsed = make_url(url)
     if parsed.get_backend_name() == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
-        return create_engine(parsed, pool_pre_ping=True)
-    engine = create_engine(parsed, connect_args={"timeout": 60})
+        return create_engine(parsed, pool_pre_ping=True, hide_parameters=True)
+    engine = create_engine(parsed, connect_args={"timeout": 60}, hide_parameters=True)
     event.listen(engine, "connect", _set_up_sqlite)
     return engine
 

@@ -19,6 +19,10 @@ class BadInput(KefuError):
     """What was asked can't be understood; nothing was done."""
 
 
+class OutsideFailed(KefuError):
+    """Something outside of kefu does not answer or is not as it should be; ours is in order."""
+
+
 class Refused(KefuError):
     """We were asked to decide, and the answer is no; `reasons` says why, all of it."""
 
