@@ -97,8 +97,8 @@ def return_(
         return
     output.console.print(answer["answer"], style="bold")
     for name in ("kind", "until", "cooling_until", "postage", "remedies", "evidence_wanted"):
-        if answer[name]:
-            _line(f"  {name}: {_plain(answer[name])}")
+        if said := _plain(answer[name]):
+            _line(f"  {name}: {said}")
     _because(answer["reasons"])
     _line(f"  退款 refund: {yuan(answer['refund_fen'])}")
     for part in answer["parts"]:
@@ -108,10 +108,10 @@ def return_(
 def _plain(value: object) -> str:
     match value:
         case dict():
-            return ", ".join(f"{name} {said}" for name, said in value.items() if said) or "nobody"
+            return ", ".join(f"{name} {said}" for name, said in value.items() if said)
         case list():
             return ", ".join(value)
-    return str(value)
+    return str(value or "")
 
 
 def _number(what: str, text: str | None) -> Decimal | None:

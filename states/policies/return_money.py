@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from states.policies import return_reasons as why
-from states.policies.return_requests import BoughtLine, BoughtOrder, JudgedLine, RefundPart
+from states.policies.freight import Payer
+from states.policies.return_requests import BoughtLine, BoughtOrder, JudgedLine, RefundPart, ReturnKind
+from states.reasons import Reason
+
+if TYPE_CHECKING:
+    from states.policies.return_claims import Claim
+
+K = ReturnKind
 
 
 def apportioned(fen: int, weights: Sequence[int]) -> list[int]:
@@ -45,7 +53,7 @@ def prices_known(order: BoughtOrder) -> bool:
     return all(line.price_fen is not None for line in order.goods)
 
 
-def worth(order: BoughtOrder, lines: Sequence[JudgedLine], *, with_freight: bool) -> Iterator[RefundPart]:
+def _worth(order: BoughtOrder, lines: Sequence[JudgedLine], *, with_freight: bool) -> Iterator[RefundPart]:
     """The goods at their prices, less their share of the discount, and their share of the freight."""
     paid = sum(judged.goods_fen for judged in lines)
     priced = paid
@@ -60,9 +68,54 @@ def worth(order: BoughtOrder, lines: Sequence[JudgedLine], *, with_freight: bool
         yield RefundPart(freight, why.FREIGHT_SHARE)
 
 
-def kept_fen(order: BoughtOrder, lines: Sequence[JudgedLine] = ()) -> int:
+def _kept_fen(order: BoughtOrder, lines: Sequence[JudgedLine] = ()) -> int:
     """The price of what stays with the buyer after these pieces are gone."""
     gone = {judged.line.position: judged.quantity for judged in lines}
     return sum(
         (line.quantity - line.returned - gone.get(line.position, 0)) * line.price_fen for line in order.goods
     )
+
+
+def refund_parts(claim: Claim) -> Iterator[RefundPart]:
+    """A wish brings the goods' share back, our fault or an unshipped order the freight's too (55, 80, 84)."""
+    asked, left = claim.request.amount_fen, claim.order.left_fen
+    if claim.kind is K.COMPENSATION and asked:
+        yield RefundPart(asked, why.COMPENSATION)
+    if claim.kind not in (K.REFUND_UNSHIPPED, K.RETURN_REFUND):
+        return
+    with_freight = claim.kind is K.REFUND_UNSHIPPED or claim.payer is Payer.SHOP
+    rest = 0
+    for part in _worth(claim.order, claim.lines, with_freight=with_freight):
+        rest += part.fen
+        yield part
+    for fen, reason in _kept_back(claim):
+        if kept := min(fen, rest):
+            rest -= kept
+            yield RefundPart(-kept, reason)
+    if rest > left:
+        yield RefundPart(left - rest, why.REFUNDED_BEFORE)
+    if asked is not None and asked < min(rest, left):
+        yield RefundPart(asked - min(rest, left), why.ASKED_LESS)
+
+
+def _kept_back(claim: Claim) -> Iterator[tuple[int, Reason]]:
+    """The free shipping and the gifts that a buyer has no claim to who sends goods back by a wish."""
+    if not claim.personal or claim.kind is not K.RETURN_REFUND:
+        return
+    if _free_freight_lost(claim):
+        yield claim.policy.lost_free_freight_fen, why.free_freight_lost(claim.free_from_fen)
+    yield claim.policy.gift_kept_fen * gifts_missing(claim), why.GIFT_KEPT
+
+
+def _free_freight_lost(claim: Claim) -> bool:
+    """It came free for its amount, and with this return what stays falls below that amount."""
+    free_from, order = claim.free_from_fen, claim.order
+    if order.freight_fen != 0 or free_from is None or not prices_known(order):
+        return False
+    return _kept_fen(order) >= free_from > _kept_fen(order, claim.lines)
+
+
+def gifts_missing(claim: Claim) -> int:
+    """Gifts that stay though by a wish all that was bought goes back."""
+    goods, gifts = claim.staying
+    return gifts if claim.personal and claim.kind is K.RETURN_REFUND and not goods else 0

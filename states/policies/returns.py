@@ -8,9 +8,11 @@ from typing import Annotated
 from pydantic import Field
 
 from states.policies.moments import utc
-from states.policies.return_judging import Judging
+from states.policies.return_claims import Claim
+from states.policies.return_findings import Finding, findings, grounds, impossible
 from states.policies.return_requests import (
     PERSONAL,
+    Answer,
     BoughtLine,
     BoughtOrder,
     Evidence,
@@ -22,8 +24,10 @@ from states.policies.return_requests import (
     Verdict,
 )
 from states.policies.settings import Duration, Fen, Policy
+from states.reasons import Reason
 
 K, R = ReturnKind, ReturnReason
+ABOUT_THE_KIND = {"remedy_not_open", "order_anew", "nothing_shipped"}
 Percent = Annotated[int, Field(strict=True, ge=0, le=100)]
 Word = Annotated[str, Field(min_length=1)]
 
@@ -92,7 +96,12 @@ class ReturnPolicy(Policy):
 
         `free_from_fen` is the amount from which the order shipped free. Raises ValueError for a time without offset.
         """
-        return Judging(self, order, request, free_from_fen).verdict()
+        claim = Claim(self, order, request, free_from_fen)
+        if obstacles := tuple(impossible(claim)):
+            return Verdict(Answer.REFUSED, obstacles, claim.kind)
+        found = list(findings(claim))
+        answer = max((finding.answer for finding in found if finding.answer), key=list(Answer).index)
+        return (_refused if answer is Answer.REFUSED else _open)(claim, answer, found)
 
     def until(self, order: BoughtOrder, reason: ReturnReason) -> datetime | None:
         """The last moment (UTC) for this reason; None: there is none, or the receipt is not known."""
@@ -104,3 +113,43 @@ class ReturnPolicy(Policy):
         text = f"{line.sku}\n{line.title}".casefold()
         found = (kind for kind, words in self.goods.items() if any(word.casefold() in text for word in words))
         return tuple(found) or (GoodsClass.ORDINARY,)
+
+
+def _open(claim: Claim, answer: Answer, found: list[Finding]) -> Verdict:
+    reasons = _sorted([*found, *grounds(claim)], (Answer.A_PERSON_MUST_LOOK, Answer.ALLOWED, None))
+    return Verdict(
+        answer,
+        reasons,
+        claim.kind,
+        until=claim.until,
+        anchor=claim.anchor,
+        parts=claim.parts,
+        outward=claim.payer,
+        back=None if claim.kind is K.RESHIP else claim.payer,
+        remedies=claim.open_remedies,
+        evidence_wanted=claim.evidence_wanted,
+        cooling_until=claim.cooling_until,
+        limit_fen=claim.limit_fen,
+        lines=claim.lines,
+    )
+
+
+def _refused(claim: Claim, answer: Answer, found: list[Finding]) -> Verdict:
+    """A no is not watered down with what would have spoken for a yes; the wrong kind leaves the others open."""
+    reasons = _sorted(found, (Answer.REFUSED, Answer.A_PERSON_MUST_LOOK, None))
+    against = {finding.reason.code for finding in found if finding.answer is Answer.REFUSED}
+    return Verdict(
+        answer,
+        reasons,
+        claim.kind,
+        until=claim.until,
+        anchor=claim.anchor,
+        remedies=claim.open_remedies if against <= ABOUT_THE_KIND else (),
+        lines=claim.lines,
+    )
+
+
+def _sorted(found: list[Finding], answers: tuple[Answer | None, ...]) -> tuple[Reason, ...]:
+    """The reasons for these answers, in this sequence, each once."""
+    reasons = (finding.reason for answer in answers for finding in found if finding.answer is answer)
+    return tuple(dict.fromkeys(reasons))

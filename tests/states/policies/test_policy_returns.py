@@ -109,6 +109,13 @@ def test_a_parcel_that_has_left_is_no_unshipped_one_however_early_the_request_wa
     assert asked("disliked", "refund_unshipped", at=early).kind == K.RETURN_REFUND
 
 
+@pytest.mark.parametrize("state", ["shipped", "delivered", "completed"])
+def test_a_parcel_counts_as_gone_by_its_state_also_when_nobody_told_the_moment(state):
+    order = replace(UNSHIPPED, state=state)
+    verdict = asked("disliked", order=order)
+    assert (verdict.kind, codes(verdict)[0]) == (K.RETURN_REFUND, "receipt_unknown")
+
+
 def test_a_return_of_what_has_not_left_is_a_refund_before_shipping():
     verdict = asked("disliked", "return_refund", order=UNSHIPPED)
     assert (verdict.answer, verdict.kind) == ("allowed", K.REFUND_UNSHIPPED)
