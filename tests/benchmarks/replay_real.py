@@ -130,9 +130,7 @@ def show(title: str, checks: Checks) -> None:
     for heading, side in (("check", "left"), ("found", "right"), ("by arithmetic", "right"), ("", "left")):
         table.add_column(heading, justify=side)
     for name, found, expected, kept in checks.rows:
-        table.add_row(
-            name, str(found), "" if expected is None else str(expected), "kept" if kept else "BROKEN"
-        )
+        table.add_row(name, str(found), "" if expected is None else str(expected), VERDICT[kept])
     console.print(table)
 
 
