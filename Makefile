@@ -14,7 +14,7 @@ up: .venv/installed  ## the real thing, until Ctrl-C
 	$(BIN)/kefu up
 
 test: .venv/installed
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup $(PYTEST_ARGS)
 
 bench: .venv/installed
 	$(BIN)/python -m tests.benchmarks

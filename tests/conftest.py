@@ -10,6 +10,13 @@ from databases import KINDS, Databases, PostgresServer
 from sqlalchemy import Engine
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests on the Prefect server stay in one process, so that there is one server."""
+    for item in items:
+        if "prefect_server" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("prefect"))
+
+
 @pytest.fixture(autouse=True)
 def kefu_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """No test writes where a person works."""

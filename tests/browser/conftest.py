@@ -19,7 +19,7 @@ __all__ = ["prefect", "prefect_server"]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # not for the session: its event loop would run on under other tests
 def chromium() -> Iterator[Any]:
     if CHROMIUM is None:
         pytest.skip("no Chromium is installed here: apt-get install chromium")
