@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import Engine, or_, select, update
 
+from flows import order_cases
 from flows.advance import advancing
 from flows.clock import now
 from flows.requests import Advanced, DueWork, Outcome, Status
@@ -110,6 +111,7 @@ def _due_cases(engine: Engine, kinds: list[str], scope: Scope, as_of: datetime) 
     """The cases, by id, each once: what is put off or refused can't keep the loop alive."""
     c = TIMERS.c
     due = select(c.case_id).where(
+        c.case_kind == order_cases.kind,
         c.kind.in_(kinds),
         c.due_at <= as_of,
         c.done_at.is_(None),
@@ -146,7 +148,10 @@ def _row(outcome: Outcome) -> dict:
 def _postpone(engine: Engine, case_id: int, error: str, as_of: datetime, report: SweepReport) -> None:
     """Try again later, ever more rarely; the error stays with the timers for people to see."""
     c = TIMERS.c
-    mine = (c.case_id == case_id, c.due_at <= as_of, c.done_at.is_(None), c.cancelled_at.is_(None))
+    mine = (
+        *(c.case_kind == order_cases.kind, c.case_id == case_id),
+        *(c.due_at <= as_of, c.done_at.is_(None), c.cancelled_at.is_(None)),
+    )
     with transaction(engine, dry_run=report.dry_run) as connection:
         timers = connection.execute(select(c.id, c.attempts).where(*mine)).all()
         for timer in timers:

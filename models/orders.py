@@ -22,7 +22,7 @@ class Order(SQLModel, table=True):
 
     __tablename__ = "orders"
     __table_args__ = (
-        UniqueConstraint("shop", "no"),
+        UniqueConstraint("no", "shop"),  # this way round an order is also found by its number alone
         ForeignKeyConstraint(
             ["shop", "batch_cutoff_at"], ["dispatch_batches.shop", "dispatch_batches.cutoff_at"]
         ),

@@ -201,7 +201,7 @@ def upgrade() -> None:
             ["dispatch_batches.shop", "dispatch_batches.cutoff_at"],
         ),
         sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("shop", "no"),
+        sa.UniqueConstraint("no", "shop"),
     )
     with op.batch_alter_table("orders", schema=None) as batch_op:
         batch_op.create_index("orders_alike", ["buyer_id", "goods_key"], unique=False)
