@@ -6,6 +6,8 @@ One deployment for all shops sweeps payments, one watches; each shop has one of 
   next one does its work. A cut-off comes once a day, so a run that would overlap waits (ENQUEUE). With one
   deployment for all shops and CANCEL_NEW, two shops closing in the same minute would cost one of them its day,
   and so would a day of downtime, when yesterday's and today's cut-off fall due together.
+* Late news. A payment made in time may be heard of after the cut-off: it leaves the same day all the same, by a
+  second deployment of each shop that runs a few times more afterwards.
 * Downtime. Prefect keeps runs whose time has passed and the worker catches up; it plans at least three runs
   ahead. It forgets them when a schedule is *deleted*, all of the deployment's at once: a shop that leaves must
   not take another shop's overdue cut-off with it.
@@ -19,7 +21,7 @@ runs keep their idempotency keys (re-created schedules can fire twice), and one 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
@@ -39,6 +41,8 @@ from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from deployments.worker import TYPE, InProcessWorker
 from flows.scheduled import BY_HAND, TIMED, dispatch_cutoff, remind_unpaid, watch_orders
 
+ANY_DAY = date(2000, 1, 1)
+LATE = (5, 15, 30, 60, 120)  # minutes after a cut-off
 POOL = "kefu"
 TAG = "kefu"  # marks the deployments that are ours to remove
 BY_HAND_NAME = "by-hand"
@@ -62,15 +66,12 @@ class Shop(Protocol):
 
 def timetable(shops: Iterable[Shop]) -> list[RunnerDeployment]:
     """Every deployment there should be."""
+    shops = list(shops)
     return [
         _deployment(remind_unpaid, "every-5-minutes", [_every(5)], ONE_AT_A_TIME_ELSE_DROP),
         _deployment(watch_orders, "every-10-minutes", [_every(10)], ONE_AT_A_TIME_ELSE_DROP),
-        *(
-            _deployment(
-                dispatch_cutoff, shop.name, [_cutoff(shop)], ONE_AT_A_TIME_ELSE_WAIT, {"shop": shop.name}
-            )
-            for shop in shops
-        ),
+        *(_of_shop(shop, shop.name, [_daily(shop)]) for shop in shops),
+        *(_of_shop(shop, f"{shop.name}-late", [_daily(shop, late) for late in LATE]) for shop in shops),
         *(_deployment(flow, BY_HAND_NAME) for flow in (*TIMED, *BY_HAND)),
     ]
 
@@ -160,13 +161,18 @@ def _every(minutes: int) -> DeploymentScheduleCreate:
     return DeploymentScheduleCreate(schedule=cron, slug=f"every-{minutes}-minutes")
 
 
-def _cutoff(shop: Shop) -> DeploymentScheduleCreate:
-    cutoff = shop.dispatch.cutoff
-    if cutoff.second or cutoff.microsecond:  # Prefect counts in minutes; the first one not before the cut-off
-        later = datetime(2000, 1, 1, cutoff.hour, cutoff.minute) + timedelta(minutes=1)  # noqa: DTZ001 clock time
-        cutoff = later.time()
-    cron = CronSchedule(cron=f"{cutoff.minute} {cutoff.hour} * * *", timezone=shop.zone.key)
-    return DeploymentScheduleCreate(schedule=cron, slug=f"cutoff-{shop.name}")
+def _of_shop(shop: Shop, name: str, schedules: list[DeploymentScheduleCreate]) -> RunnerDeployment:
+    return _deployment(dispatch_cutoff, name, schedules, ONE_AT_A_TIME_ELSE_WAIT, {"shop": shop.name})
+
+
+def _daily(shop: Shop, late: int = 0) -> DeploymentScheduleCreate:
+    """The shop's cut-off, or so many minutes after it, on the shop's clock."""
+    at = datetime.combine(ANY_DAY, shop.dispatch.cutoff) + timedelta(minutes=late)
+    if at.second or at.microsecond:  # Prefect counts in minutes; the first one not before the cut-off
+        at = at.replace(second=0, microsecond=0) + timedelta(minutes=1)
+    cron = CronSchedule(cron=f"{at.minute} {at.hour} * * *", timezone=shop.zone.key)
+    slug = f"cutoff-{shop.name}" + (f"-plus-{late}-minutes" if late else "")
+    return DeploymentScheduleCreate(schedule=cron, slug=slug)
 
 
 def _ensure_pool(client: SyncPrefectClient) -> list[str]:

@@ -91,6 +91,7 @@ class CaseWork:
         self.report.triggers[change.trigger] += 1
         if waiting is not None and change.expected:
             waiting.done_at, waiting.refused = change.at, None
+            waiting.retry_at = waiting.error = None
             self._touch(waiting)
         self._cancel_outlived(change.at)
         return [change, *self._follow(rows, asked)]
@@ -166,10 +167,12 @@ class CaseWork:
             timer.refused = no.reasons[0].code
             rows = self.lifecycle.when_refused(self.view, asked, no.reasons)
             moves = [r.due_at for r in rows if isinstance(r, f.MoveTimer)]
-            if moves:
-                timer.due_at = moves[0]
-            else:
+            if not moves:
                 timer.done_at = asked.at
+            elif moves[0] > timer.due_at:
+                timer.due_at = moves[0]
+            else:  # it would be tried for ever
+                raise ValueError(f"timer {timer.kind} was put off to {moves[0]}, which is no later") from None
             return self._follow(rows, asked)
 
     def _waiting_timer(self, trigger: str) -> SimpleNamespace | None:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from flows import order_cases
 from flows.order_documents import documents
 from states.order_guards import holds_open
+from states.order_reasons import free_since
 from states.orders import OrderState, dispatch_blockers, order_lifecycle
 from states.reasons import Reason, yuan
 
@@ -80,6 +81,7 @@ REMEDIES = {
     "no_promise": ("升级日历,再 kefu order act {no} repromise --by 姓名", "upgrade the calendar, then do that"),
     "before_cutoff": ("等到截单时间即可", "nothing to do but wait"),
     "not_paid": ("等买家付款", "wait for the buyer to pay"),
+    "free_since": ("现在就放行 kefu order act {no} release --by 姓名", "let it go now, with the same command"),
 }  # fmt: skip
 AMENDABLE = {"missing_phone": "phone", "masked_phone": "phone", "impossible_phone": "phone"} | {
     f"missing_{name}": name for name in ("receiver", "address")
@@ -113,7 +115,7 @@ def explain(connection: Connection, case_id: int, at: datetime) -> Explanation:
         holds = iter(holds_open(view, at))  # their reasons come first, in this sequence
         answer.blockers = [
             _blocker(r, view.no, next(holds).reason if r.code == "held" else "")
-            for r in dispatch_blockers(view, at)
+            for r in dispatch_blockers(view, at) or [free_since()]
         ]
     answer.anomalies = [_to_settle(a, view.no) for a in order["anomalies"] if not a["settled_at"]]
     by_hand = order_lifecycle.by_people | order_lifecycle.facts

@@ -102,6 +102,8 @@ def _rows_of(
 def _renamed(row: dict) -> dict:
     if "dead_at" in row:
         row["dead"] = row.pop("dead_at") is not None
+    if "told" in row.get("facts", {}):  # digests of personal data are nobody's business
+        row["facts"] = {k: v for k, v in row["facts"].items() if k != "told"}
     return row
 
 
@@ -109,5 +111,7 @@ def _lines_of(connection: Connection, ids: Sequence[int]) -> dict[int, list]:
     c = OrderLine.__table__.c
     found: dict[int, list] = defaultdict(list)
     for row in connection.execute(select(c).where(c.order_id.in_(ids)).order_by(c.order_id, c.position)):
-        found[row.order_id].append({k: v for k, v in row._mapping.items() if k not in ("order_id", "position")})
+        found[row.order_id].append(
+            {k: v for k, v in row._mapping.items() if k not in ("order_id", "position")}
+        )
     return found

@@ -18,6 +18,7 @@ from states.order_reasons import (
     not_past_its_payment_deadline,
     nothing_was_paid,
     outside_contact_hours,
+    past_its_payment_deadline,
     rung_already_sent,
     shipped_already,
 )
@@ -47,6 +48,11 @@ def opted_out(order, asked: Asked) -> Iterable[Reason]:
 def deadline_not_past(order, asked: Asked) -> Iterable[Reason]:
     if asked.at < order.pay_by:
         yield not_past_its_payment_deadline(_local(order, order.pay_by))
+
+
+def deadline_past(order, asked: Asked) -> Iterable[Reason]:
+    if asked.at >= order.pay_by:
+        yield past_its_payment_deadline()
 
 
 def paid_too_late(order, asked: Asked) -> Iterable[Reason]:

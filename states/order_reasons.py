@@ -35,6 +35,12 @@ def not_past_its_payment_deadline(pay_by: datetime) -> Reason:
     )
 
 
+def past_its_payment_deadline() -> Reason:
+    return Reason(
+        "deadline_past", "已过付款期限,不再催付", "it is past its payment deadline: nothing to remind of", 38
+    )
+
+
 def nothing_was_paid() -> Reason:
     return Reason("nothing_paid", "买家没有付款", "nothing was paid")
 

@@ -25,6 +25,7 @@ from states.order_guards import (
     audit_findings,
     cut_off_not_reached,
     deadline_not_past,
+    deadline_past,
     hold_unknown,
     holds_open,
     not_by_name,
@@ -76,7 +77,7 @@ TRANSITIONS = [
     {"trigger": "place",    "source": BEFORE,               "dest": S.UNPAID},
 
     {"trigger": "remind",   "source": S.UNPAID,             "dest": SAME,
-                            "unless": [rung_not_due, not_in_contact_hours, opted_out]},
+                            "unless": [rung_not_due, deadline_past, not_in_contact_hours, opted_out]},
     {"trigger": "opt_out",  "source": list(S),              "dest": SAME},
     {"trigger": "pay",      "source": S.UNPAID,             "dest": S.PAID,        "unless": paid_too_late},
     {"trigger": "pay",      "source": S.CANCELLED,          "dest": S.PAID,        "unless": paid_too_late},

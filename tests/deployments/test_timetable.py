@@ -82,6 +82,18 @@ def test_a_cutoff_between_two_minutes_is_seen_to_at_the_next_one(cutoff, cron):
     assert schedule.schedule.cron == cron
 
 
+def test_what_is_heard_of_late_still_leaves_on_the_day_over_midnight_too():
+    late = planned(shop("night", time(23, 30)))["dispatch-cutoff/night-late"]
+    assert [s.schedule.cron for s in late.schedules] == [
+        *("35 23 * * *", "45 23 * * *", "0 0 * * *", "30 0 * * *", "30 1 * * *")
+    ]
+    assert [s.slug for s in late.schedules][:2] == [
+        "cutoff-night-plus-5-minutes",
+        "cutoff-night-plus-15-minutes",
+    ]
+    assert late.parameters == {"shop": "night"}
+
+
 def test_two_shops_closing_in_the_same_minute_do_not_share_a_limit():
     twins = planned(shop("one", time(16)), shop("two", time(16)))
     limits = [twins[f"dispatch-cutoff/{name}"] for name in ("one", "two")]
@@ -151,7 +163,10 @@ def test_a_moved_cutoff_keeps_its_schedule_and_fires_once_a_day(empty):
     deploy([BAGS, KITCHEN])
     before, runs = schedules(empty), planned_runs(empty, "dispatch-cutoff/kitchen")
     later = shop("bags", time(17, 30))
-    assert deploy([later, KITCHEN]) == ["dispatch-cutoff/bags: schedules changed"]
+    assert deploy([later, KITCHEN]) == [
+        "dispatch-cutoff/bags: schedules changed",
+        "dispatch-cutoff/bags-late: schedules changed",
+    ]
     after = schedules(empty)
     assert after["cutoff-bags"].id == before["cutoff-bags"].id
     assert after["cutoff-bags"].schedule.cron == "30 17 * * *"
@@ -180,7 +195,7 @@ def test_a_shop_that_leaves_takes_only_its_own_schedule_along(empty):
 
     deploy([BAGS, KITCHEN])
     runs = planned_runs(empty, "dispatch-cutoff/kitchen")
-    assert deploy([KITCHEN]) == ["dispatch-cutoff/bags removed"]
+    assert sorted(deploy([KITCHEN])) == ["dispatch-cutoff/bags removed", "dispatch-cutoff/bags-late removed"]
     assert "cutoff-bags" not in schedules(empty)
     assert planned_runs(empty, "dispatch-cutoff/kitchen") == runs
 

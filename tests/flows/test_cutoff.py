@@ -220,3 +220,39 @@ def test_a_shop_or_order_that_is_not_meant_is_answered_in_one_sentence(engine, s
     with pytest.raises(error, match=says):
         dispatch_cutoff(engine, as_of=CUTOFF, **scope)
     assert dispatch_cutoff(engine, as_of=PLACED_AT).batches == []
+
+
+def test_a_payment_made_in_time_but_heard_of_after_the_run_leaves_the_same_day(engine):
+    """Promise 3, and "everything paid before 17:00 leaves today": a run some minutes later lets it go."""
+    tell(engine, placed("early"), paid("early"), placed("heard late"))
+    dispatch_cutoff(engine, shop=SHOP, as_of=CUTOFF)
+    tell(engine, paid("heard late", at=CUTOFF - A_SECOND))
+
+    late = dispatch_cutoff(engine, shop=SHOP, as_of=CUTOFF + timedelta(minutes=5))
+
+    assert sorted(released(late)) == ["early", "heard late"]
+    assert order(engine, "heard late").batch_cutoff_at == order(engine, "early").batch_cutoff_at == CUTOFF
+    with batch_of(late).manifest.open(encoding="utf-8-sig") as file:
+        assert sorted(row["no"] for row in csv.DictReader(file)) == ["early", "heard late"]
+
+
+def test_a_shop_whose_calendar_ends_costs_the_others_nothing(engine):
+    new_year = moment("2027-01-04 17:00")
+    report = dispatch_cutoff(engine, as_of=new_year)
+    assert report.red
+    assert [row["no"] for row in report.rows if "2027" in row.get("error", "")] == [SHOP]
+
+
+def test_a_timer_that_has_healed_tells_of_no_error(engine):
+    from orders_told import timers
+
+    tell(engine, placed(), paid())
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE orders SET state = 'lost'")
+    assert dispatch_cutoff(engine, shop=SHOP, as_of=CUTOFF).red
+    assert timers(engine, kind="dispatch_cutoff")[0].error
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE orders SET state = 'verified'")
+    assert not dispatch_cutoff(engine, shop=SHOP, as_of=CUTOFF + AN_HOUR).red
+    timer = timers(engine, kind="dispatch_cutoff")[0]
+    assert (timer.done_at, timer.error, timer.retry_at) == (CUTOFF, None, None)

@@ -136,6 +136,22 @@ def test_a_time_the_file_did_not_give_is_marked_as_assumed(engine):
     assert answer.story[-1]["zh"].startswith("已全额退款 100.00 元(时间为文件截止时刻")
 
 
+def test_an_order_set_free_after_its_cut_off_can_be_let_go_at_once(engine):
+    tell(engine, placed(phone=None), paid())
+    TIMED_STEPS["dispatch-cutoff"](engine, as_of=CUTOFF)
+    tell(engine, by("李娜", "verify", CUTOFF + A_MINUTE, override="missing_phone"))
+    answer = told(engine, at=CUTOFF + AN_HOUR)
+    assert codes(answer) == ["free_since"]
+    assert answer.blockers[0]["unblock_zh"] == "现在就放行 kefu order act 1 release --by 姓名"
+    tell(engine, by("李娜", "release", CUTOFF + AN_HOUR))
+    assert order(engine).batch_cutoff_at == CUTOFF
+
+
+def test_digests_of_personal_data_are_not_shown(engine):
+    tell(engine, placed(), fact("deliver", AFTER_LUNCH, told={"phone": "0123456789ab"}))
+    assert "0123456789ab" not in str(told(engine).as_dict())
+
+
 def test_explaining_changes_nothing(engine):
     from databases import everything
 

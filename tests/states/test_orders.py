@@ -224,6 +224,12 @@ def test_opting_out_is_kept_for_the_buyer_too():
     assert rows == [OptOut()]
 
 
+def test_nobody_is_reminded_at_the_deadline_or_after_it():
+    order = an_order(S.UNPAID)
+    assert why_not(order, "remind", PAY_BY, round=1)[0] == "deadline_past"
+    assert "deadline_past" not in why_not(order, "remind", PAY_BY - A_SECOND, round=None)
+
+
 def test_an_unpaid_order_expires_at_its_deadline_and_not_a_second_before():
     assert why_not(an_order(), "expire", PAY_BY - A_SECOND) == ["deadline_not_past"]
     order = an_order()
