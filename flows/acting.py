@@ -49,7 +49,9 @@ FACTS: dict[str, dict[str, Callable[[str], Any]]] = {
     "close": {"reason": _text},
     "amend": {"receiver": _text, "phone": _text, "address": _text, "remark": _text, "amount_fen": _amount},
 }
-BY_HAND = sorted({*order_lifecycle.triggers} - {"place"} - {w.trigger for w in TIMERS.values()} | {"remind", "release"})
+BY_HAND = sorted(
+    {*order_lifecycle.triggers} - {"place"} - {w.trigger for w in TIMERS.values()} | {"remind", "release"}
+)
 
 
 def act(
@@ -70,7 +72,9 @@ def act(
         _, shop = find_order(connection, no, shop)
         zone = current_policy(connection, shop).zone
     if trigger not in BY_HAND:
-        raise BadInput(f"trigger {trigger!r} is unknown{_nearest(trigger, BY_HAND)}", code="unknown_trigger", where=no)
+        raise BadInput(
+            f"trigger {trigger!r} is unknown{_nearest(trigger, BY_HAND)}", code="unknown_trigger", where=no
+        )
     moment = clock.not_in_the_future(clock.read_time(at, zone, what="--at"), "--at") if at else clock.now()
     told = _read_facts(trigger, facts or {}, zone)
     details = None
@@ -125,4 +129,3 @@ def parse_facts(pairs: list[str]) -> dict[str, str]:
             raise BadInput(f"--fact {pair!r}: write it as name=value", code="bad_fact", where=pair)
         told[name.strip()] = value
     return told
-
