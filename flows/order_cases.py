@@ -191,9 +191,9 @@ def _find_alike(
         connection.execute(mine.with_for_update(key_share=True))
     if wanted:
         c = ORDERS.c
-        others = select(c.id, c.no, c.buyer_id, c.goods_key, c.placed_at, c.paid_at, c.closed_at).where(
-            one_row_of(connection, (c.buyer_id, c.goods_key), sorted(wanted))
-        )
+        others = select(
+            *(c.id, c.no, c.state, c.buyer_id, c.goods_key, c.placed_at, c.paid_at, c.closed_at)
+        ).where(one_row_of(connection, (c.buyer_id, c.goods_key), sorted(wanted)))
         for row in connection.execute(others).all():
             if row.id not in views:
                 alike[row.buyer_id, row.goods_key].append(row)

@@ -61,6 +61,7 @@ class Sibling(Protocol):
     """Another order of the same buyer for the same goods; `closed_at` is None while it is open."""
 
     no: str
+    state: str
     placed_at: datetime
     paid_at: datetime | None
     closed_at: datetime | None
@@ -165,25 +166,30 @@ class AuditPolicy(Policy):
                 yield from _phone_doubts(order.phone, phone_region)
 
     def _duplicate(self, order: AuditedOrder, at: datetime) -> Iterator[Reason]:
-        """Of several orders for the same goods the first paid stands, later ones are doubted (28, 35)."""
+        """Of several orders for the same goods the first paid stands, later ones are doubted (28, 35); so is one
+        paid first that we heard of when another had passed the audit."""
         if self.duplicate_window is None or order.goods_key is None or order.paid_at is None:
             return
-        earlier = [
+        standing = [
             (sibling.paid_at, sibling.no)
             for sibling in order.siblings
             if sibling.paid_at is not None
-            and (sibling.paid_at, sibling.no) < (order.paid_at, order.no)
+            and (_passed(sibling) or (sibling.paid_at, sibling.no) < (order.paid_at, order.no))
             and abs(sibling.placed_at - order.placed_at) <= self.duplicate_window
             and (sibling.closed_at is None or sibling.closed_at >= at)
         ]
-        if earlier:
-            _, no = min(earlier)
+        if standing:
+            _, no = min(standing)
             yield Reason(
                 Finding.DUPLICATE,
                 f"与订单{no}重复:同一买家、同样商品,间隔很短",
                 f"a duplicate of order {no}: same buyer, same goods, placed shortly before or after",
                 28,
             )
+
+
+def _passed(order: Sibling) -> bool:
+    return order.state not in ("unpaid", "paid")
 
 
 def _phone_doubts(phone: str, region: str) -> Iterator[Reason]:

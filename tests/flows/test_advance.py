@@ -619,10 +619,10 @@ def test_an_order_that_a_payment_reopens_is_audited_like_any_other(engine):
 
 def test_an_amended_order_is_audited_for_duplicates_too(engine):
     tell(engine, placed("1", buyer="lin"), placed("2", buyer="lin"), paid("2", at=PAID_AT + A_SECOND))
-    tell(engine, paid("1"))  # paid first, heard of last: both stand
-    assert [order(engine, no).state for no in "12"] == ["verified", "verified"]
+    tell(engine, paid("1"))  # paid first, heard of last
+    assert [order(engine, no).state for no in "12"] == ["paid", "verified"]
     tell(engine, a_request("amend", CUTOFF - AN_HOUR, no="2", details={"remark": "快点"}, fields=["remark"]))
-    assert [order(engine, no).state for no in "12"] == ["verified", "paid"]
+    assert [order(engine, no).state for no in "12"] == ["paid", "paid"], "a person says which of them stands"
 
 
 def test_two_equal_orders_paid_at_once_are_not_both_verified(engine):
@@ -635,3 +635,11 @@ def test_two_equal_orders_paid_at_once_are_not_both_verified(engine):
         other.join(0.5)
     other.join()
     assert [order(engine, no).state for no in "12"] == ["verified", "paid"]
+
+
+def test_a_duplicate_paid_first_but_heard_of_second_is_doubted_when_the_other_has_passed(engine):
+    """Rule 28: whichever way the news comes, one of two equal orders stands and the other is looked at."""
+    tell(engine, placed("1", buyer="b"), placed("2", PLACED_AT + A_SECOND, buyer="b"))
+    tell(engine, paid("2", at=PLACED_AT + 3 * A_SECOND))
+    tell(engine, paid("1", at=PLACED_AT + 2 * A_SECOND))
+    assert [order(engine, no).state for no in ("1", "2")] == ["paid", "verified"]

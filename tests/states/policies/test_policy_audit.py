@@ -26,6 +26,7 @@ class Line:
 @dataclass
 class Sibling:
     no: str = "1"
+    state: str = "paid"
     placed_at: datetime = NOON
     paid_at: datetime | None = NOON
     closed_at: datetime | None = None
