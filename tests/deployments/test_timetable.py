@@ -230,7 +230,8 @@ def test_a_late_run_stands_for_its_scheduled_time():
     from prefect.context import FlowRunContext
 
     from flows.clock import now
-    from flows.scheduled import as_of_or_scheduled, remind_unpaid
+    from flows.flow_runs import as_of_or_scheduled
+    from flows.scheduled import remind_unpaid
 
     due = datetime(2026, 11, 11, 8, tzinfo=UTC)
 

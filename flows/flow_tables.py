@@ -1,0 +1,108 @@
+"""What an operator sees beside a run: one line that sums it up, and tables.
+
+Each `publish_…` puts the tables of one kind of run into the Prefect UI, and returns that line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from zoneinfo import ZoneInfo
+
+from prefect.artifacts import create_table_artifact
+
+from flows.dispatch_cutoff import Batch, CutoffReport
+from flows.flow_runs import started_by_itself
+from flows.order_import import ImportReport
+from flows.sweep import SweepReport
+
+SHOWN = 1_000  # rows of a table: more than anyone reads, and what a browser still draws
+
+
+def publish_sweep(report: SweepReport) -> str:
+    """What was done to each case, and what was refused."""
+    summary = _summary(report)
+    _publish(report.flow, map(_readable, report.rows), summary)
+    return summary
+
+
+def publish_cutoff(report: CutoffReport, zones: dict[str, ZoneInfo]) -> str:
+    """The same, the manifests, and what stays behind with every reason; `zones` are the shops', by name."""
+    summary = _summary(report)
+    if not report.claimed and started_by_itself():
+        return summary  # one of the runs after the cut-off, and nobody was late
+    files = [f"Manifest of {b.shop}: `{b.manifest}`" for b in report.batches if b.manifest]
+    behind = f"{summary}\n\nWhat stays behind, and every reason."
+    publish_sweep(report)
+    _publish("dispatch-manifest", _manifest(report.batches, zones), "\n\n".join([summary, *files]))
+    _publish("dispatch-blocked", _blocked(report.batches, zones), behind)
+    return summary
+
+
+def publish_import(report: ImportReport) -> str:
+    """What was taken in, and every row that was not."""
+    counts = {name: value for name, value in report.as_dict().items() if isinstance(value, int)}
+    summary = _counted(counts)
+    _publish("import-orders", [{"shop": report.shop, **counts}], summary)
+    if report.bad:
+        bad = [
+            {"line": b.line, "column": b.column, "为什么": b.reason_zh, "why": b.reason_en}
+            for b in report.bad
+        ]
+        _publish("import-quarantine", bad, f"Not imported; the rows are in `{report.quarantine}`.")
+    return summary
+
+
+def _summary(report: SweepReport) -> str:
+    counts = {name: getattr(report, name) for name in ("claimed", "done", "refused", "postponed", "failed")}
+    dry = ", dry run: nothing was changed" if report.dry_run else ""
+    return f"as of {report.as_of.isoformat(timespec='seconds')}: {_counted(counts)}{dry}"
+
+
+def _counted(counts: dict[str, int]) -> str:
+    return ", ".join(f"{value} {name}" for name, value in counts.items())
+
+
+def _readable(row: dict) -> dict:
+    """What a sweep did to one case, as a line of text."""
+    return {
+        "no": row["no"],
+        "did": ", ".join(f"{step['trigger']} → {step['state']}" for step in row["did"]),
+        "refused": "; ".join(f"{reason['zh']} / {reason['en']}" for reason in row["refused"]),
+        "error": row.get("error", ""),
+    }
+
+
+def _manifest(batches: Iterable[Batch], zones: dict[str, ZoneInfo]) -> list[dict]:
+    return [{**row, **_which(batch, zones)} for batch in batches for row in batch.released]
+
+
+def _blocked(batches: Iterable[Batch], zones: dict[str, ZoneInfo]) -> list[dict]:
+    return [
+        {
+            "no": order["no"],
+            "state": str(order["state"]),
+            "rule": blocker["rule"],
+            "为什么": blocker["zh"],
+            "why": blocker["en"],
+            **_which(batch, zones),
+        }
+        for batch in batches
+        for order in batch.blocked
+        for blocker in order["blockers"]
+    ]
+
+
+def _which(batch: Batch, zones: dict[str, ZoneInfo]) -> dict:
+    cutoff_at = batch.cutoff_at.astimezone(zones[batch.shop])
+    return {"shop": batch.shop, "cutoff_at": cutoff_at.isoformat(timespec="minutes")}
+
+
+def _publish(key: str, rows: Iterable[dict], description: str) -> None:
+    """The table an operator sees beside the run. A scheduled run that had nothing to do leaves none: there
+    are 288 of them a day."""
+    rows = list(rows)
+    if not rows and started_by_itself():
+        return
+    if len(rows) > SHOWN:
+        description += f"\n\nThe first {SHOWN} of {len(rows)} rows."
+    create_table_artifact(table=rows[:SHOWN], key=key, description=description)
