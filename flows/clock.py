@@ -28,6 +28,10 @@ def read_time(text: str, zone: tzinfo | None, *, what: str = "time") -> datetime
             code="naive_time",
             where=what,
         )
+    if not 1970 <= at.year < 3000:  # so far off that reckoning with it leaves the calendar
+        raise BadInput(
+            f"{what}: {text!r} can't be meant: give a year from 1970 to 2999", code="bad_time", where=what
+        )
     return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
 
 

@@ -164,7 +164,7 @@ def _zone(shop: str):
 
 def _step(text: str) -> timedelta:
     units = {"min": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
-    found = re.fullmatch(r"([1-9]\d*) ?(min|h|d)", text.strip())
+    found = re.fullmatch(r"([1-9]\d{0,3}) ?(min|h|d)", text.strip())
     if not found:
         raise BadInput(
             f"--every: {text!r} is no step; write 30min, 1h or 1d", code="bad_step", where="--every"
