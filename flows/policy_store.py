@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Engine, func, insert, select
+from sqlalchemy import Connection, Engine, insert, select
 
 from models import PolicyVersion
 from models.database import reading, transaction
@@ -56,7 +56,10 @@ class PolicyVersions:
             self._of.setdefault(row.shop, []).append(row)
 
     def in_force(self, shop: str, at: datetime | None) -> int:
-        """The version an order placed at this moment goes under; before kefu knew the shop: the newest."""
+        """The version an order placed at this moment goes under; before kefu knew the shop: the newest.
+
+        Raises NotFound for a shop without any.
+        """
         versions = self._of.get(shop)
         if not versions:
             raise unknown_shop(shop)
@@ -64,9 +67,11 @@ class PolicyVersions:
         return (then or versions)[-1].id
 
     def number(self, version_id: int) -> int:
+        """The version's number in its shop, from 1."""
         return self._rows[version_id].number
 
     def settings(self, version_id: int) -> ShopPolicies:
+        """What the shop file said in this version."""
         if version_id not in self._settings:
             row = self._rows[version_id]
             self._settings[version_id] = _parsed(row.digest, json.dumps(row.settings))
@@ -74,30 +79,26 @@ class PolicyVersions:
 
 
 def policy_versions(connection: Connection, shops: Iterable[str]) -> PolicyVersions:
+    """Every version of these shops' settings."""
     return PolicyVersions(connection.execute(select(VERSIONS).where(VERSIONS.c.shop.in_(set(shops)))).all())
 
 
 def current_policy(connection: Connection, shop: str) -> ShopPolicies:
-    """The newest settings of one shop."""
+    """The newest settings of one shop. Raises NotFound."""
     versions = policy_versions(connection, [shop])
     return versions.settings(versions.in_force(shop, None))
-
-
-def shop_names(engine: Engine) -> list[str]:
-    with reading(engine) as connection:
-        return list(connection.scalars(select(VERSIONS.c.shop).distinct().order_by(VERSIONS.c.shop)))
 
 
 def current_policies(engine: Engine) -> list[ShopPolicies]:
     """Every shop's newest settings, by name."""
     with reading(engine) as connection:
-        names = connection.scalars(
-            select(VERSIONS.c.shop).group_by(VERSIONS.c.shop).order_by(func.min(VERSIONS.c.shop))
-        )
-        return [current_policy(connection, name) for name in list(names)]
+        names = connection.scalars(select(VERSIONS.c.shop).distinct().order_by(VERSIONS.c.shop)).all()
+        versions = policy_versions(connection, names)
+        return [versions.settings(versions.in_force(name, None)) for name in names]
 
 
 def unknown_shop(shop: str) -> NotFound:
+    """The answer to a shop we have no settings of."""
     return NotFound(
         f"there is no shop {shop!r}; `kefu shop list` shows those there are, `kefu shop apply FILE` adds one",
         code="unknown_shop",
