@@ -26,7 +26,10 @@ class MoveTimer:
 
 @dataclass(frozen=True, slots=True)
 class Owe:
-    """A notice or a command for the outside world; `detail` keeps two of a kind in one change apart."""
+    """A notice or a command for the outside world, one of a kind in a change.
+
+    It stays true while the case is in one of the states `only_while` names; in all of them when empty.
+    """
 
     what: str
     channel: str
