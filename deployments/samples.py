@@ -12,6 +12,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from states.policies.working_days import DispatchDays
+from states.reasons import yuan
 
 ZONE = ZoneInfo("Asia/Shanghai")
 TAOBAO_COLUMNS = (
@@ -135,10 +136,10 @@ def taobao_report(day: date) -> str:
         row = {
             "订单编号": f'="{no}"',
             "买家会员名": sample.buyer or f"买家{position:02}",
-            "买家应付货款": _yuan(sample.amount_fen),
+            "买家应付货款": yuan(sample.amount_fen),
             "买家应付邮费": "0.00",
-            "总金额": _yuan(sample.amount_fen),
-            "买家实际支付金额": _yuan(paid_fen if sample.paid else 0),
+            "总金额": yuan(sample.amount_fen),
+            "买家实际支付金额": yuan(paid_fen if sample.paid else 0),
             "订单状态": _status(sample),
             "买家留言": sample.message,
             "收货人姓名": f"测试{position:02}",
@@ -208,10 +209,6 @@ def _status(sample: Sample) -> str:
 
 def _phone(sample: Sample, position: int) -> str | None:
     return f"138001380{position:02}" if sample.phone == "" else sample.phone
-
-
-def _yuan(fen: int) -> str:
-    return f"{fen // 100}.{fen % 100:02}"
 
 
 def _at(day: date, when: tuple[int, str] | None, between: str = "T") -> str:
