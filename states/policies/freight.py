@@ -6,28 +6,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
+from states.policies.freight_answers import (
+    FreightAnswer,
+    Payer,
+    charged,
+    free,
+    needs,
+    not_defined,
+    short_yuan,
+)
+from states.policies.freight_bulk import COURIER_BULK, BulkFlow, Positive
 from states.policies.settings import Fen, Policy
 from states.reasons import Reason
-
-Positive = Annotated[Decimal, Field(gt=0)]
-
-
-class Freight(StrEnum):
-    """The kind of an answer: free and charged carry an amount, the others do not."""
-
-    FREE = "free"
-    CHARGED = "charged"
-    NOT_DEFINED = "not_defined"  # the shop's rules give no amount: a person decides
-    NEEDS_INPUT = "needs_input"  # the reason says what is missing
-
-
-class Payer(StrEnum):
-    CUSTOMER = "customer"
-    SHOP = "shop"
 
 
 class PartKm(StrEnum):
@@ -35,16 +29,6 @@ class PartKm(StrEnum):
 
     STARTED = "started"
     EXACT = "exact"
-
-
-@dataclass(frozen=True, slots=True)
-class FreightAnswer:
-    """What shipping costs and who bears it; `fen` is None unless free or charged, `payer` where unknown."""
-
-    answer: Freight
-    fen: int | None
-    payer: Payer | None
-    reasons: tuple[Reason, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +55,18 @@ class DistanceTariff(Policy):
     def quote(self, parcel: Parcel) -> FreightAnswer:
         """Exactly `base_km` still costs `base_fen`; exactly `free_from_fen` is free."""
         if parcel.region is not None and self.served and not _among(parcel.region, self.served):
-            return _not_defined(
+            return not_defined(
                 "not_served", "该地区不在配送范围内,没有运费规定", "no freight is set for this region", 49
             )
         if parcel.amount_fen >= self.free_from_fen and not parcel.second_delivery:
-            return _free(
+            return free(
                 "free_from_amount",
-                f"满{_yuan(self.free_from_fen)}元包邮",
-                f"free shipping from {_yuan(self.free_from_fen)} yuan",
+                f"满{short_yuan(self.free_from_fen)}元包邮",
+                f"free shipping from {short_yuan(self.free_from_fen)} yuan",
                 49,
             )
         if parcel.distance_km is None:
-            return _needs("distance_km", "需要配送距离", "the distance is needed to tell the freight", 49)
+            return needs("distance_km", "需要配送距离", "the distance is needed to tell the freight", 49)
         return self._by_distance(parcel.distance_km)
 
     def _by_distance(self, km: Decimal) -> FreightAnswer:
@@ -91,19 +75,19 @@ class DistanceTariff(Policy):
             beyond = beyond.to_integral_value(ROUND_CEILING)
         fen = self.base_fen + int((beyond * self.fen_per_km).to_integral_value(ROUND_HALF_UP))
         if not beyond:
-            return _charged(
+            return charged(
                 fen,
                 "within_base_distance",
-                f"{self.base_km:f}公里以内收{_yuan(fen)}元",
-                f"within {self.base_km:f} km: {_yuan(fen)} yuan",
+                f"{self.base_km:f}公里以内收{short_yuan(fen)}元",
+                f"within {self.base_km:f} km: {short_yuan(fen)} yuan",
                 49,
             )
-        return _charged(
+        return charged(
             fen,
             "beyond_base_distance",
-            f"{self.base_km:f}公里以内{_yuan(self.base_fen)}元,超出{beyond:f}公里,每公里{_yuan(self.fen_per_km)}元",
-            f"{_yuan(self.base_fen)} yuan up to {self.base_km:f} km, "
-            f"{_yuan(self.fen_per_km)} for each of {beyond:f} km beyond",
+            f"{self.base_km:f}公里以内{short_yuan(self.base_fen)}元,超出{beyond:f}公里,每公里{short_yuan(self.fen_per_km)}元",
+            f"{short_yuan(self.base_fen)} yuan up to {self.base_km:f} km, "
+            f"{short_yuan(self.fen_per_km)} for each of {beyond:f} km beyond",
             49,
         )
 
@@ -119,14 +103,14 @@ class RegionTariff(Policy):
     def quote(self, parcel: Parcel) -> FreightAnswer:
         """Without a region an ordinary one is meant, unless the shop has listed others."""
         if parcel.region is None and self.non_free_regions:
-            return _needs(
+            return needs(
                 "region",
                 "需要收货地区:部分地区不包邮",
                 "the region is needed: some have no free shipping",
                 50,
             )
         if parcel.region is not None and self.non_free_regions is None:
-            return _not_defined(
+            return not_defined(
                 "non_free_regions_unknown",
                 f"店铺没有列出不包邮地区。若不属于不包邮地区:{self._ordinary(parcel).reasons[0].zh};"
                 f"若属于:{self._non_free(parcel).reasons[0].zh}",
@@ -141,114 +125,50 @@ class RegionTariff(Policy):
     def _ordinary(self, parcel: Parcel) -> FreightAnswer:
         if not parcel.second_delivery:
             if parcel.amount_fen >= self.free_from_fen:
-                return _free(
+                return free(
                     "free_from_amount",
-                    f"除不包邮地区外满{_yuan(self.free_from_fen)}元包邮",
-                    f"free shipping from {_yuan(self.free_from_fen)} yuan, except to non-free regions",
+                    f"除不包邮地区外满{short_yuan(self.free_from_fen)}元包邮",
+                    f"free shipping from {short_yuan(self.free_from_fen)} yuan, except to non-free regions",
                     50,
                 )
             if parcel.hot_items:
-                return _free(
+                return free(
                     "hot_items_free",
                     "除不包邮地区外特价热卖款包邮",
                     "special hot styles ship free, except to non-free regions",
                     50,
                 )
         if self.below_fen is None:
-            return _not_defined(
+            return not_defined(
                 "amount_not_set",
                 "不包邮时的运费金额,店铺没有规定",
                 "the shop has not set the freight of an order that is not free",
                 50,
             )
-        return _charged(
+        return charged(
             self.below_fen,
             "below_free_amount",
-            f"不符合包邮条件,运费{_yuan(self.below_fen)}元",
-            f"not free: {_yuan(self.below_fen)} yuan",
+            f"不符合包邮条件,运费{short_yuan(self.below_fen)}元",
+            f"not free: {short_yuan(self.below_fen)} yuan",
             50,
         )
 
     def _non_free(self, parcel: Parcel) -> FreightAnswer:
         if not parcel.hot_items:
-            return _not_defined(
+            return not_defined(
                 "non_free_region",
                 "不包邮地区的普通商品,店铺没有规定运费",
                 "the shop has set no freight for ordinary goods sent to a non-free region",
                 50,
             )
         fen = parcel.hot_items * self.hot_item_fen
-        return _charged(
+        return charged(
             fen,
             "hot_items_non_free_region",
-            f"不包邮地区热卖款每件{_yuan(self.hot_item_fen)}元,共{parcel.hot_items}件",
-            f"non-free region: {_yuan(self.hot_item_fen)} yuan for each of {parcel.hot_items} hot items",
+            f"不包邮地区热卖款每件{short_yuan(self.hot_item_fen)}元,共{parcel.hot_items}件",
+            f"non-free region: {short_yuan(self.hot_item_fen)} yuan for each of {parcel.hot_items} hot items",
             50,
         )
-
-
-class Band(Policy):
-    """From `from_kg` up to, not including, the next: "300-399 kg" ends where 400 begins and holds 399.5."""
-
-    from_kg: Positive
-    fen: Fen
-
-
-class BulkFlow(Policy):
-    """The courier's surcharge for a heavy batch on one kind of route (rules 51, 52)."""
-
-    from_kg: Positive  # lighter batches cost nothing extra
-    until_kg: Positive | None = None  # from here on the source is silent
-    bands: tuple[Band, ...] = ()  # none: the source breaks off before the rates
-    rule: int | None = Field(default=None, strict=True)
-
-    @model_validator(mode="after")
-    def _bands_in_order(self) -> Self:
-        edges = [band.from_kg for band in self.bands]
-        if edges and (edges != sorted(set(edges)) or edges[0] != self.from_kg or not self.until_kg):
-            raise ValueError("bands must rise, begin at from_kg and end with until_kg")
-        if edges and self.until_kg <= edges[-1]:
-            raise ValueError("until_kg must lie above the last band")
-        return self
-
-    def quote(self, kg: Decimal) -> FreightAnswer:
-        if kg < self.from_kg:
-            return _free(
-                "below_bulk",
-                f"不足{self.from_kg:f}公斤,不加收大货费",
-                f"no bulk surcharge below {self.from_kg:f} kg",
-                self.rule,
-            )
-        if not self.bands or kg >= self.until_kg:
-            return _not_defined(
-                "bulk_rate_unknown",
-                "该重量的大货加收标准缺失",
-                "the table has no surcharge for this weight",
-                self.rule,
-            )
-        band = [band for band in self.bands if band.from_kg <= kg][-1]
-        return _charged(
-            band.fen,
-            "bulk_surcharge",
-            f"{band.from_kg:f}公斤档大货加收{_yuan(band.fen)}元",
-            f"bulk surcharge from {band.from_kg:f} kg: {_yuan(band.fen)} yuan",
-            self.rule,
-        )
-
-
-COURIER_BULK = {
-    # Jiangsu, Zhejiang, Shanghai, Anhui and intra-province (rule 51)
-    "jzhw": BulkFlow(
-        from_kg=Decimal(300),
-        until_kg=Decimal(700),
-        bands=tuple(Band(from_kg=Decimal(kg), fen=fen) for kg, fen in zip(
-            (300, 400, 500, 600), (5_000, 10_000, 15_000, 20_000), strict=True
-        )),
-        rule=51,
-    ),
-    # to or between outer regions: the source breaks off before the rates (rule 52)
-    "outer": BulkFlow(from_kg=Decimal(100), rule=52),
-}  # fmt: skip
 
 
 class FreightPolicy(Policy):
@@ -290,7 +210,7 @@ class FreightPolicy(Policy):
     def _tariff(self, parcel: Parcel) -> FreightAnswer:
         tariff = self.by_distance or self.by_region
         if tariff is None:
-            return _not_defined("no_tariff", "店铺没有设置运费", "this shop has set no freight")
+            return not_defined("no_tariff", "店铺没有设置运费", "this shop has set no freight")
         return tariff.quote(parcel)
 
     def _heavy(self, kg: Decimal | None) -> bool:
@@ -298,7 +218,7 @@ class FreightPolicy(Policy):
 
     def _bulk(self, flow: str | None, kg: Decimal | None) -> FreightAnswer:
         if flow is None:
-            return _needs(
+            return needs(
                 "flow",
                 f"大货需要流向:{'、'.join(self.bulk)}",
                 f"a batch this heavy needs its flow: {_listed(self.bulk)}",
@@ -307,7 +227,7 @@ class FreightPolicy(Policy):
         if flow not in self.bulk:
             raise ValueError(f"flow {flow!r} is not known: this shop's courier has {_listed(self.bulk)}")
         if kg is None:
-            return _needs(
+            return needs(
                 "weight_kg", "需要整批重量", "the weight of the batch is needed", self.bulk[flow].rule
             )
         return self.bulk[flow].quote(kg)
@@ -321,22 +241,6 @@ class FreightPolicy(Policy):
             54,
         )
         return FreightAnswer(answer.answer, answer.fen, payer, (reason, *answer.reasons))
-
-
-def _free(code: str, zh: str, en: str, rule: int | None) -> FreightAnswer:
-    return FreightAnswer(Freight.FREE, 0, Payer.SHOP, (Reason(code, zh, en, rule),))
-
-
-def _charged(fen: int, code: str, zh: str, en: str, rule: int | None) -> FreightAnswer:
-    return FreightAnswer(Freight.CHARGED, fen, Payer.CUSTOMER, (Reason(code, zh, en, rule),))
-
-
-def _not_defined(code: str, zh: str, en: str, rule: int | None = None) -> FreightAnswer:
-    return FreightAnswer(Freight.NOT_DEFINED, None, None, (Reason(code, zh, en, rule),))
-
-
-def _needs(field: str, zh: str, en: str, rule: int | None) -> FreightAnswer:
-    return FreightAnswer(Freight.NEEDS_INPUT, None, None, (Reason(f"needs_{field}", zh, en, rule),))
 
 
 def _among(region: str, names: Sequence[str]) -> bool:
@@ -368,7 +272,3 @@ def _measure(field: str, number: Decimal | float | None) -> Decimal | None:
 
 def _listed(names: Sequence[str] | dict) -> str:
     return ", ".join(names) or "none"
-
-
-def _yuan(fen: int) -> str:
-    return f"{fen // 100}" if fen % 100 == 0 else f"{fen // 100}.{fen % 100:02}"

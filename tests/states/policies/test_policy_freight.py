@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from states.policies.freight import DistanceTariff, Freight, FreightPolicy, Payer, RegionTariff
+from states.policies.freight import DistanceTariff, FreightPolicy, RegionTariff
+from states.policies.freight_answers import Freight, Payer
 
 CITY = DistanceTariff(
     free_from_fen=5_000, base_km=3, base_fen=1_000, fen_per_km=200, served=("乌鲁木齐", "Urumqi")
