@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 import typer
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from deployments import output
 from deployments.commands import orders, quotes, runs, shops, system
@@ -28,6 +28,8 @@ for room in (system, runs, shops, orders, quotes):
 
 def main() -> None:
     """Run one command; every failure is one clear sentence and the right exit code, never a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # a terminal in GBK has no ✗: better a ? than no answer
     sys.exit(run(sys.argv[1:]))
 
 
@@ -48,6 +50,26 @@ def run(arguments: list[str]) -> int:
         return _say(arguments, "calendar_ends", "", str(error), output.REFUSED)
     except DBAPIError as error:
         return _say(arguments, "database", "", _database_sentence(error), output.OUTSIDE_FAILED)
+    except ArgumentError as error:
+        return _say(
+            arguments,
+            "database",
+            "KEFU_DATABASE_URL",
+            f"KEFU_DATABASE_URL names no database that can be used: {error}",
+            output.OUTSIDE_FAILED,
+        )
+    except UnicodeEncodeError:
+        return _say(
+            arguments,
+            "encoding",
+            "",
+            "a word of this command is no UTF-8 text: set the terminal to UTF-8 and write it again",
+            output.WRONG_USAGE,
+        )
+    except OSError as error:  # the disk is full, a folder is a file, nobody reads what we write
+        where = str(error.filename or "")
+        said = f"{where + ': ' if where else ''}{error.strerror or error}"
+        return _say(arguments, "outside", where, said, output.OUTSIDE_FAILED)
     except typer.TyperException as error:
         said = error.format_message()  # empty after a command's own help
         return _say(arguments, "usage", "", said, output.WRONG_USAGE) if said else output.WRONG_USAGE

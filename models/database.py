@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError
 
 
 def home() -> Path:
@@ -29,6 +30,8 @@ def engine_for(url: str) -> Engine:
     if parsed.get_backend_name() == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
         return create_engine(parsed, pool_pre_ping=True, hide_parameters=True)
+    if parsed.get_backend_name() != "sqlite":
+        raise ArgumentError(f"{parsed.get_backend_name()} is neither postgresql nor sqlite")
     engine = create_engine(parsed, connect_args={"timeout": 60}, hide_parameters=True)
     event.listen(engine, "connect", _set_up_sqlite)
     return engine

@@ -240,6 +240,40 @@ def test_a_database_that_was_never_made_is_explained(kefu_home, capsys):
     assert "kefu migrate" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("url", ["garbage", "mysql://kefu:secret@db/kefu"])
+def test_a_database_that_cannot_be_meant_is_explained_without_its_password(
+    kefu_home, monkeypatch, capsys, url
+):
+    monkeypatch.setenv("KEFU_DATABASE_URL", url)
+    assert run(["order", "list"]) == 3
+    said = capsys.readouterr().err
+    assert "KEFU_DATABASE_URL" in said
+    assert "secret" not in said
+
+
+def test_a_home_that_is_a_file_is_the_outside_worlds_failure(tmp_path, monkeypatch, told):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("KEFU_HOME", str(tmp_path / "file"))
+    said = told("due", "--json", code=3)
+    assert (said["error"]["code"], said["error"]["where"]) == ("outside", str(tmp_path / "file"))
+
+
+def test_a_word_in_a_terminals_other_encoding_is_wrong_usage(shop, told):
+    said = told("explain", "\udcd5\udcc5", "--json", code=2)
+    assert "UTF-8" in said["error"]["message"]
+
+
+def test_a_terminal_in_gbk_gets_its_answer(shop, tmp_path):
+    file = orders(tmp_path / "a.csv", ("1", "10:00:00", "", ""))
+    assert run(["import", str(file), "--shop", shop]) == 0
+    kefu = [sys.executable, "-c", "from deployments.cli import main; main()", "explain", "1"]
+    asked = subprocess.run(
+        kefu, check=False, capture_output=True, env={**os.environ, "PYTHONIOENCODING": "gbk"}
+    )
+    assert asked.returncode == 0, asked.stderr
+    assert "尚未付款" in asked.stdout.decode("gbk")
+
+
 @pytest.mark.parametrize(
     ("paid_at", "on"),
     [
