@@ -228,6 +228,17 @@ def test_a_hold_told_with_its_own_earlier_time_still_stops_a_release_not_done(en
     assert order(engine).state == "verified"
 
 
+def test_what_is_owed_says_while_it_is_true(engine):
+    """Promise 6: delivery asks again, so that nobody who has paid meanwhile is reminded."""
+    tell(engine, placed())
+    remind_unpaid(engine, as_of=PLACED_AT + AN_HOUR)
+    tell(engine, paid(at=PLACED_AT + 2 * AN_HOUR))
+    assert {row.what: row.only_while for row in rows(engine, OutboxMessage)} == {
+        "payment_reminder": ["unpaid"],
+        "address_confirmation": ["paid", "verified", "released"],
+    }
+
+
 def test_an_order_keeps_the_policy_it_was_placed_under(engine):
     with reading(engine) as connection:
         policy = current_policy(connection, SHOP)
@@ -472,6 +483,15 @@ def test_a_fact_told_before_its_order_is_not_swallowed_by_an_empty_row(engine):
     assert [o.status for o in outcomes] == [Status.UNKNOWN, Status.CHANGED]
     tell(engine, paid())
     assert order(engine).state == "verified"
+
+
+def test_however_many_orders_can_not_be_decided_about_the_others_are_done(engine):
+    tell(engine, *(placed(str(n)) for n in range(30)))
+    for n in range(25):
+        _corrupt(engine, str(n), state="in the post")
+    report = remind_unpaid(engine, as_of=PAY_BY)
+    assert report.red
+    assert [order(engine, str(n)).state for n in range(25, 30)] == ["cancelled"] * 5
 
 
 def test_when_everything_fails_it_is_no_bad_case_and_said_aloud(engine, monkeypatch):
