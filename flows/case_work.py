@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from types import SimpleNamespace
@@ -15,7 +16,7 @@ from states.order_reasons import contradicts
 from states.reasons import Reason
 
 TIMER = "timer"  # the actor of whatever nobody asked for
-UNCOMPARED = ("assumed", "told", "round")  # of a fact told again: not part of what it says
+UNCOMPARED = {"assumed", "told", "round"}  # of a fact told again: not part of what it says
 
 
 @dataclass
@@ -130,15 +131,10 @@ class CaseWork:
 
     def _told_before(self, request: Request) -> Outcome:
         """The same fact again is no news; the same fact told differently is something to look at."""
-        known_at, known = self.view.known[request.key]
-        told = plain(request.facts)
-        differing = sorted(k for k in {*told, *known} if k not in UNCOMPARED and told.get(k) != known.get(k))
-        if not (told.get("assumed") or known.get("assumed")) and request.at != known_at:
-            known, told = {**known, "at": f"{known_at:%FT%TZ}"}, {**told, "at": f"{request.at:%FT%TZ}"}
-            differing.append("at")
-        for name in differing:
-            reason = contradicts(f"{request.trigger}.{name}", str(known.get(name)), str(told.get(name)))
-            self._note(f.Note(reason, f"{request.key}.{name}={told.get(name)}"), request)
+        differing = differences(request, *self.view.known[request.key])
+        for name, (known, told) in differing.items():
+            reason = contradicts(f"{request.trigger}.{name}", str(known), str(told))
+            self._note(f.Note(reason, f"{request.key}.{name}={told}"), request)
         return Outcome(request, Status.CONTRADICTED if differing else Status.KNOWN, self.view.no)
 
     # -- timers --------------------------------------------------------------------------------------
@@ -252,7 +248,17 @@ class CaseWork:
         )
 
 
-def plain(facts: dict) -> dict:
+def differences(request: Request, known_at: datetime, known: dict) -> dict[str, tuple[Any, Any]]:
+    """What a fact told again says otherwise, by name: as known, as told. A time that was assumed says nothing."""
+    told = plain(request.facts)
+    names = sorted({*told, *known} - UNCOMPARED)
+    differing = {n: (known.get(n), told.get(n)) for n in names if known.get(n) != told.get(n)}
+    if request.at != known_at and not (told.get("assumed") or known.get("assumed")):
+        differing["at"] = (f"{known_at:%FT%TZ}", f"{request.at:%FT%TZ}")
+    return differing
+
+
+def plain(facts: Mapping[str, Any]) -> dict:
     """Facts as JSON holds them."""
     return {
         k: v.isoformat() if isinstance(v, (datetime, date)) else v for k, v in facts.items() if v is not None

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, select
 
 from flows import clock
 from flows.advance import advancing
+from flows.case_work import differences
 from flows.imports.quarantine import write_quarantine
 from flows.imports.readers import read_orders
 from flows.imports.rows import BadRow, Fact, OrderFile, OrderRow
@@ -213,11 +214,7 @@ class Known:
         if request.trigger == "place":
             heard = _digest(str(request.facts["amount_fen"])) in self.told.get("amount_fen", ())
             return at == request.at and (heard or self.state == OrderState.UNPAID)
-        same_time = at == request.at or facts.get("assumed") or request.facts.get("assumed")
-        ignored = ("assumed", "told", "round")
-        return bool(same_time) and all(
-            facts.get(k) == request.facts.get(k) for k in {*facts, *request.facts} if k not in ignored
-        )
+        return not differences(request, at, facts)
 
 
 def known_orders(connection: Connection, shop: str, numbers: Iterable[str]) -> dict[str, Known]:
