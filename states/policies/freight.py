@@ -23,6 +23,8 @@ from states.policies.freight_bulk import COURIER_BULK, BulkFlow, Positive
 from states.policies.settings import Fen, Policy
 from states.reasons import Reason
 
+LARGEST_MEASURE = 1_000_000  # km or kg
+
 
 class PartKm(StrEnum):
     """How a kilometre not completed is counted."""
@@ -267,6 +269,8 @@ def _measure(field: str, number: Decimal | float | None) -> Decimal | None:
         raise ValueError(f"{field} must be a finite number, not {number}")
     if exact < 0:
         raise ValueError(f"{field} must not be negative: {number}")
+    if exact > LARGEST_MEASURE:
+        raise ValueError(f"{field} is too large to be meant: {number}")
     return exact
 
 

@@ -159,6 +159,7 @@ def test_a_shop_without_tariff_has_no_freight():
         ("distance_km", -0.1, "distance_km must not be negative"),
         ("distance_km", float("nan"), "distance_km must be a finite number"),
         ("distance_km", Decimal("Infinity"), "distance_km must be a finite number"),
+        ("distance_km", Decimal("1e999999"), "distance_km is too large to be meant"),
         ("distance_km", "3", "distance_km must be a number"),
         ("weight_kg", Decimal("-1"), "weight_kg must not be negative"),
         ("weight_kg", float("inf"), "weight_kg must be a finite number"),
