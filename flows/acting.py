@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ from sqlalchemy import Engine
 
 from flows import clock
 from flows.advance import advancing
+from flows.imports.cells import LARGEST_FEN
 from flows.order_import import fact_key
 from flows.policy_store import current_policy
 from flows.requests import Outcome, Request, Status
@@ -22,11 +24,14 @@ UNNAMED = "operator"  # acts where no name was given; what needs a named person 
 
 
 def _amount(text: str) -> int:
-    if not text.strip().lstrip("-").isdigit():
-        raise ValueError("is no whole number of fen")
-    if int(text) < 0:
+    digits = text.strip()
+    if re.fullmatch(r"-[0-9]+", digits):
         raise ValueError("is negative")
-    return int(text)
+    if not re.fullmatch(r"[0-9]+", digits):
+        raise ValueError("is no whole number of fen")
+    if len(digits) > 10 or int(digits) > LARGEST_FEN:
+        raise ValueError("is too large for an amount")
+    return int(digits)
 
 
 def _text(text: str) -> str:

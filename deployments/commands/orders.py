@@ -48,7 +48,7 @@ def list_(
     state: Annotated[str | None, typer.Option(help="Only orders in this state.")] = None,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="Everything about each, a line an order.")] = False,
     limit: Annotated[
-        int | None, typer.Option(help="At most so many; 50 in the table, all in JSON lines.")
+        int | None, typer.Option(min=1, help="At most so many; 50 in the table, all in JSON lines.")
     ] = None,
 ) -> None:
     """Orders, oldest first."""
@@ -151,7 +151,7 @@ def _answer(outcome: Outcome, json: bool) -> None:
 def due(
     until: Annotated[str | None, typer.Option(help="ISO 8601; the next 24 hours when empty.")] = None,
     shop: Shop = None,
-    limit: Annotated[int, typer.Option(help="At most so many.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
     json: Json = False,
 ) -> None:
     """What will happen next, and when."""

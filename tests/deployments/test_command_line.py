@@ -154,6 +154,8 @@ TOMORROW = "2999-01-01T00:00"
         ("order act 1 ship", "waybill"),
         ("order act 1 pay --fact amount_fen=-5", "negative"),
         ("order act 1 pay --fact amount_fen=5.00", "whole number of fen"),
+        ("order act 1 pay --fact amount_fen=²", "whole number of fen"),
+        ("order act 1 pay --fact amount_fen=2147483648", "too large"),
         ("order act 1 pay --fact amount=5", "did you mean amount_fen"),
         ("order act 1 pay --fact amount_fen", "name=value"),
         ("order act 1 amend --by 李娜", "amend needs"),
@@ -185,6 +187,8 @@ TOMORROW = "2999-01-01T00:00"
         ("diagram parcel", "parcel"),
         ("sing", "sing"),
         ("due --limit many", "--limit"),
+        ("due --limit -1", "--limit"),
+        ("order list --limit 0", "--limit"),
     ],
 )  # fmt: skip
 def test_wrong_usage_is_one_sentence_with_its_place_and_exit_code_2(
