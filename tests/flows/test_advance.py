@@ -40,7 +40,6 @@ from orders_told import (
 )
 from sqlalchemy import select, update
 
-from flows import advance as advance_module
 from flows import ledger, order_cases
 from flows.advance import StaleCases, advance
 from flows.dispatch_cutoff import dispatch_cutoff
@@ -503,14 +502,18 @@ def test_when_everything_fails_it_is_no_bad_case_and_said_aloud(engine, monkeypa
         tell(engine, *(placed(str(n)) for n in range(100)))
 
 
-def test_an_error_names_no_phone(engine, monkeypatch):
+@pytest.mark.parametrize(
+    "step", [(order_cases.lifecycle, "_follow_ups"), (ledger, "write")], ids=["deciding", "writing"]
+)
+def test_an_error_names_no_phone(engine, monkeypatch, step):
     """Promise 9."""
     tell(engine, placed())
 
-    def leaking(*_):
-        raise ValueError(f"cannot call {RECEIVER['phone']}")
+    def leaking(*told, **_):
+        if told[-1]:  # without the bad one there is nothing to write
+            raise ValueError(f"cannot call {RECEIVER['phone']}")
 
-    monkeypatch.setattr(advance_module.order_cases.lifecycle, "_follow_ups", leaking)
+    monkeypatch.setattr(*step, leaking)
     outcome = tell_one(engine, paid())
     assert outcome.error == "ValueError: cannot call 138****1234"
 

@@ -1,0 +1,54 @@
+"""What people get to read: every text, in both languages, whatever the order lacks."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from orders_told import PAID_AT, PAY_BY, PLACED_AT, RECEIVER
+
+import flows.messages
+from deployments.shop_files import load_shop_file
+from flows.messages import render
+from states.policies.shops import Language
+
+TEXTS = Path(flows.messages.__file__).parent
+SHOP_FILE = Path(__file__).parents[2] / "deployments" / "shops" / "bag-studio.toml"
+FINDING = {"zh": "缺少联系电话", "en": "the phone number is missing"}
+
+
+def _an_order(language: str, **known) -> SimpleNamespace:
+    policy = load_shop_file(SHOP_FILE).model_copy(update={"language": language})
+    promise = policy.promise(PAID_AT)
+    values = {
+        **{"no": "1", "policy": policy, "amount_fen": 12_800, "paid_fen": 12_800, **RECEIVER},
+        **{"placed_at": PLACED_AT, "pay_by": PAY_BY, "paid_at": PAID_AT, "waybill": "SF1", "carrier": "顺丰"},
+        **{"promise_on": promise.on, "promise_kind": promise.kind, "promise_cutoff_at": promise.cutoff_at},
+    }
+    return SimpleNamespace(**{**values, **known})
+
+
+def test_every_text_is_there_in_every_language():
+    by_language = [{path.name for path in (TEXTS / language).glob("*.j2")} for language in Language]
+    assert by_language[0]
+    assert all(names == by_language[0] for names in by_language)
+
+
+@pytest.mark.parametrize("language", list(Language))
+@pytest.mark.parametrize("what", sorted(path.stem for path in (TEXTS / "zh").glob("*.j2")))
+def test_every_text_reads_well(what, language):
+    text = render(what, _an_order(language), {"rung": 1, "findings": [FINDING]})
+    assert text
+    assert not {"None", "—", "{{", "{%", "()"} & set(text.split())
+    assert ("亲" in text or "订单" in text) == (language == Language.ZH)
+
+
+@pytest.mark.parametrize(("language", "words"), [("zh", "请尽快告诉我们"), ("en", "please tell us soon.")])
+def test_without_a_promise_no_day_is_named(language, words):
+    order = _an_order(language, promise_on=None, promise_kind=None, promise_cutoff_at=None)
+    text = render("address_confirmation", order, {})
+    assert words in text
+    assert "—" not in text
+
+
+def test_a_command_has_no_words():
+    assert render("ship", _an_order("zh"), {}) is None
