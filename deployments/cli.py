@@ -34,6 +34,7 @@ def main() -> None:
 
 
 def run(arguments: list[str]) -> int:
+    """One command; its exit code (design.md §9)."""
     try:
         return app(arguments, standalone_mode=False) or output.DONE
     except Refused as no:

@@ -23,10 +23,12 @@ def as_json(document: Any) -> None:
 
 
 def as_json_line(document: Any) -> None:
+    """One document on a line of its own."""
     sys.stdout.write(json.dumps(document, ensure_ascii=False, default=str) + "\n")
 
 
 def as_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """For people; what is not known is an empty cell."""
     table = Table(title=title, title_justify="left", header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")

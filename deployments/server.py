@@ -39,6 +39,7 @@ class PrefectServer:
 
     @property
     def api_url(self) -> str:
+        """Where its API answers."""
         return f"{self.url}/api"
 
     def stop(self) -> None:

@@ -53,6 +53,8 @@ ONE_AT_A_TIME_ELSE_WAIT = ConcurrencyLimitConfig(limit=1, collision_strategy=Con
 
 
 class DispatchDay(Protocol):
+    """When the shop's day ends."""
+
     cutoff: time
 
 

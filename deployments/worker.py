@@ -98,6 +98,7 @@ class InProcessWorker(BaseWorker[BaseJobConfiguration, BaseJobConfiguration, InP
             await self.client.set_flow_run_state(flow_run.id, cancelled, force=True)
 
     async def setup(self) -> None:
+        """Begin, and end what a worker before us left behind."""
         self._threads = anyio.CapacityLimiter(self._limit or 40)  # not shared with what else uses threads
         await super().setup()
         await self._report_abandoned_runs()

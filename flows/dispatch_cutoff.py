@@ -41,6 +41,7 @@ class Batch:
     manifest: Path | None = None
 
     def as_dict(self) -> dict:
+        """The shape that scripts rely on: what left by number, what stayed with its blockers."""
         return {
             "shop": self.shop,
             "cutoff_at": self.cutoff_at.isoformat(),
@@ -57,6 +58,7 @@ class CutoffReport(SweepReport):
     batches: list[Batch] = field(default_factory=list)
 
     def as_dict(self) -> dict:
+        """The shape that scripts rely on."""
         return {**super().as_dict(), "batches": [batch.as_dict() for batch in self.batches]}
 
 

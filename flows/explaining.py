@@ -100,6 +100,7 @@ class Explanation:
     possible: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict:
+        """The parts by name, as `kefu explain --json` gives them."""
         return vars(self)
 
 

@@ -34,9 +34,11 @@ class ReplayReport:
 
     @property
     def red(self) -> bool:
+        """Whether a row or an order was bad: everything else was done all the same."""
         return self.taken_in.red or bool(self.postponed)
 
     def as_dict(self) -> dict:
+        """The shape that scripts rely on."""
         return {
             "import": self.taken_in.as_dict(),
             "moments": self.moments,

@@ -40,6 +40,8 @@ class DueWork:
 
 
 class Status(StrEnum):
+    """What became of a request."""
+
     CHANGED = "changed"
     KNOWN = "known"  # this fact had been told before
     CONTRADICTED = "contradicted"  # told before, but differently: noted as an anomaly

@@ -46,6 +46,7 @@ class SweepReport:
 
     @property
     def claimed(self) -> int:
+        """The timers this run took up."""
         return self.done + self.refused + self.postponed + self.failed
 
     @property

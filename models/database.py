@@ -18,6 +18,7 @@ def home() -> Path:
 
 
 def database_url() -> str:
+    """KEFU_DATABASE_URL, or a SQLite file at home."""
     return os.environ.get("KEFU_DATABASE_URL") or f"sqlite:///{home() / 'kefu.db'}"
 
 

@@ -239,16 +239,19 @@ class Lifecycle:
 
 
 def case_name(kind: str, case: Case) -> str:
+    """A case as sentences name it: order 4711."""
     return f"{kind} {case.no}"
 
 
 def not_from(trigger: str, state: str) -> Reason:
+    """Refused: the table has no such transition."""
     return Reason(
         "not_from_this_state", f"状态为 {state} 时不能 {trigger}", f"not possible while it is {state}"
     )
 
 
 def unexpected(trigger: str, state: str) -> Reason:
+    """A surprise: the table has no such transition, and it happened all the same."""
     return Reason(
         "unexpected_fact",
         f"状态为 {state} 时出现 {trigger},请核实",

@@ -29,6 +29,7 @@ NOBODY = ("", MACHINE, "timer", "platform", "operator")  # actors that are no na
 
 
 def rung_not_due(order, asked: Asked) -> Iterable[Reason]:
+    """Each rung of the ladder is said once (rule 38)."""
     if asked.round is None:
         yield already_all_reminded()
     elif asked.round <= order.reminded_rung:
@@ -36,21 +37,25 @@ def rung_not_due(order, asked: Asked) -> Iterable[Reason]:
 
 
 def not_in_contact_hours(order, asked: Asked) -> Iterable[Reason]:
+    """Buyers are left in peace outside the desk's hours (rules 138, 145)."""
     if not order.policy.in_contact_hours(asked.at):
         yield outside_contact_hours()
 
 
 def opted_out(order, asked: Asked) -> Iterable[Reason]:
+    """Rule of ours: who wants no reminders gets none, for any of his orders."""
     if order.opted_out_at or order.buyer_opted_out_at:
         yield buyer_opted_out()
 
 
 def deadline_not_past(order, asked: Asked) -> Iterable[Reason]:
+    """At the deadline itself it is past (rule 38)."""
     if asked.at < order.pay_by:
         yield not_past_its_payment_deadline(_local(order, order.pay_by))
 
 
 def deadline_past(order, asked: Asked) -> Iterable[Reason]:
+    """There is nothing left to remind of (rule 38)."""
     if asked.at >= order.pay_by:
         yield past_its_payment_deadline()
 
@@ -62,11 +67,13 @@ def paid_too_late(order, asked: Asked) -> Iterable[Reason]:
 
 
 def not_paid_at_all(order, asked: Asked) -> Iterable[Reason]:
+    """Without money there is no order to reopen."""
     if not order.paid_fen:
         yield nothing_was_paid()
 
 
 def not_by_name(order, asked: Asked) -> Iterable[Reason]:
+    """What somebody has to answer for is decided by a person with a name."""
     if asked.by in NOBODY:
         yield needs_a_named_person(asked.trigger)
 
@@ -81,10 +88,12 @@ def audit_findings(order, asked: Asked) -> Iterable[Reason]:
 
 
 def open_holds(order, asked: Asked) -> Iterable[Reason]:
+    """Every hold in force stands in the way, each by name (rule 84)."""
     yield from (held(h.reason, h.by, _local(order, h.until)) for h in holds_open(order, asked.at))
 
 
 def cut_off_not_reached(order, asked: Asked) -> Iterable[Reason]:
+    """An order leaves with the batch it was promised for (rules 40, 41)."""
     if order.promise_cutoff_at is None:
         yield no_promise()
     elif asked.at < order.promise_cutoff_at:
@@ -92,11 +101,13 @@ def cut_off_not_reached(order, asked: Asked) -> Iterable[Reason]:
 
 
 def already_shipped(order, asked: Asked) -> Iterable[Reason]:
+    """A parcel that has left is not let go again."""
     if order.shipped_at:
         yield shipped_already()
 
 
 def hold_unknown(order, asked: Asked) -> Iterable[Reason]:
+    """Only a hold in force can be lifted."""
     reason = asked.facts.get("reason")
     if not any(h.reason == reason for h in holds_open(order, asked.at)):
         yield no_such_hold(reason, [h.reason for h in holds_open(order, asked.at)])

@@ -37,6 +37,7 @@ from states.order_guards import (
     rung_not_due,
 )
 from states.order_reasons import (
+    before_it_was_placed,
     cancelled_after_hand_over,
     changed_after_release,
     delivered_before_shipped,
@@ -54,6 +55,8 @@ from states.reasons import Reason
 
 
 class OrderState(StrEnum):
+    """Where an order is in its life (design.md §6)."""
+
     UNPAID = "unpaid"
     PAID = "paid"
     VERIFIED = "verified"
@@ -133,6 +136,8 @@ FACTS = ["place", "opt_out", "pay", "amend", "hold", "ship", "ship_part", "deliv
 
 
 class TimerKind(StrEnum):
+    """What an order may wait for."""
+
     PAYMENT_REMINDER = "payment_reminder"
     PAYMENT_DEADLINE = "payment_deadline"
     VERIFICATION_CHASE = "verification_chase"
@@ -207,6 +212,8 @@ def _promise(order, change: Change) -> None:
 def follow_ups(order, change: Change) -> list[FollowUp]:
     """Timers set, messages owed, holds placed by a change. Timers without meaning are cancelled by themselves."""
     rows: list[FollowUp] = [Note(change.anomaly)] if change.anomaly else []
+    if change.trigger in FACTS and change.at < order.placed_at:
+        rows.append(Note(before_it_was_placed(change.trigger), key=change.trigger))
     match change.trigger:
         case "place":
             rows += [*_next_rung(order, None), SetTimer(TimerKind.PAYMENT_DEADLINE, order.pay_by)]

@@ -15,6 +15,7 @@ class Reason:
     rule: int | None = None
 
     def as_dict(self) -> dict:
+        """The shape that scripts rely on: code, zh, en, rule."""
         return asdict(self)
 
 

@@ -37,6 +37,7 @@ At = Annotated[
 
 
 def add_to(app: typer.Typer) -> None:
+    """Put these commands on the command line."""
     app.add_typer(order, name="order")
     app.command()(due)
     app.command()(explain)
@@ -211,6 +212,7 @@ def explain(no: No, shop: Shop = None, at: At = None, json: Json = False) -> Non
 
 
 def say(text: str, style: str | None = None) -> None:
+    """One line for people, as it stands: nothing in it is markup."""
     output.console.print(text, style=style, highlight=False, markup=False, soft_wrap=True)
 
 

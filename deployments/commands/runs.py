@@ -29,6 +29,7 @@ SHOWN = 10  # bad rows on the screen; all of them are in the quarantine file
 
 
 def add_to(app: typer.Typer) -> None:
+    """Put these commands on the command line."""
     app.command("import")(import_)
     app.command()(run)
     app.command()(replay)

@@ -19,6 +19,7 @@ Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 
 
 def add_to(app: typer.Typer) -> None:
+    """Put these commands on the command line."""
     app.add_typer(shop, name="shop")
 
 

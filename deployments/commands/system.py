@@ -21,6 +21,7 @@ ApiUrl = Annotated[str | None, typer.Option("--api-url", help="A Prefect server 
 
 
 def add_to(app: typer.Typer) -> None:
+    """Put these commands on the command line."""
     for command in (migrate, up, demo, deploy, worker, diagram):
         app.command()(command)
 

@@ -39,6 +39,7 @@ class TextFile:
 
     @property
     def done(self) -> int:
+        """Bytes read so far, of the file on the disk."""
         return self.raw.tell()
 
 

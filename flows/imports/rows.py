@@ -63,6 +63,7 @@ class OrderRow:
 
     @property
     def placed_at(self) -> datetime:
+        """When it was placed: always its first fact."""
         return self.facts[0].at
 
 

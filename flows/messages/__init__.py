@@ -53,8 +53,10 @@ def local(at: datetime | None, order: Any) -> str:
 
 
 def clock(at: time) -> str:
+    """A time of day."""
     return at.strftime("%H:%M")
 
 
 def hours(span: timedelta) -> str:
+    """A time span, in hours."""
     return f"{span.total_seconds() / 3600:g}"

@@ -47,6 +47,7 @@ class PlannedRung(NamedTuple):
 
     @property
     def reasons(self) -> tuple[Reason, ...]:
+        """Why it speaks, and why then."""
         return (DUE,) if self.due_at == self.nominal_at else (DUE, MOVED)
 
 

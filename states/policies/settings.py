@@ -80,6 +80,7 @@ def read_clock_time(written: object) -> time:
 
 
 def write_clock_time(clock: time) -> str:
+    """The text `read_clock_time` reads back."""
     return clock.isoformat() if clock.second or clock.microsecond else f"{clock:%H:%M}"
 
 

@@ -23,6 +23,8 @@ from states.reasons import Reason
 
 
 class Language(StrEnum):
+    """What notices are written in."""
+
     ZH = "zh"
     EN = "en"
 
