@@ -8,7 +8,7 @@ from alembic.migration import MigrationContext
 from databases import end_state
 from orders_told import SHOP, placed, tell
 from sqlalchemy import insert, inspect, select, text
-from sqlalchemy.exc import IntegrityError, StatementError
+from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
 from sqlmodel import SQLModel
 
 from models import Buyer, DispatchBatch, Order, Timer
@@ -110,6 +110,18 @@ def test_a_transaction_that_fails_keeps_nothing(engine):
         twice()
     with reading(engine) as connection:
         assert connection.execute(select(Buyer.__table__)).all() == []
+
+
+def test_an_error_of_the_database_quotes_nobody(engine):
+    """Promise 9: it ends in logs and on screens."""
+
+    def failing() -> None:
+        with transaction(engine) as connection:
+            connection.execute(text("SELECT :phone FROM nowhere"), {"phone": "13812341234"})
+
+    with pytest.raises(DBAPIError) as error:
+        failing()
+    assert "13812341234" not in str(error.value)
 
 
 def test_a_dry_run_keeps_nothing(engine):
