@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from flows.imports.cells import Clock, shown
+from flows.imports.cells import LARGEST_FEN, Clock, shown
 from flows.imports.files import TextFile, encoding_of, known_encoding, opened
 from flows.imports.kefu import KEFU, json_rows
 from flows.imports.merging import Orders
@@ -21,6 +21,7 @@ from flows.imports.rows import BadRow, CellError, OrderFile, OrderRow, Unreadabl
 from flows.imports.tables import header_of, table_of
 from flows.imports.taobao import TAOBAO
 from flows.imports.tmall import TMALL
+from states.reasons import yuan
 
 TABLES = {table.name: table for table in (TAOBAO, TMALL, OLIST, KEFU)}
 AUTO = "auto"
@@ -85,7 +86,7 @@ def read_orders(
                 if isinstance(row, CellError):
                     raise row
                 row.line = line
-                orders.add(row)
+                orders.add(_payable(row))
             except CellError as error:
                 result.bad.append(BadRow(line, error.column, error.zh, error.en, text))
             if progress and result.read % _PROGRESS_EVERY == 0:
@@ -96,6 +97,14 @@ def read_orders(
     result.repeated, result.merged = orders.repeated, orders.merged
     _close(result)
     return result
+
+
+def _payable(row: OrderRow) -> OrderRow:
+    """The row; a CellError when amounts that each can be stored add up to one that can't."""
+    for fen in (row.details["amount_fen"], *(fact.facts.get("amount_fen", 0) for fact in row.facts)):
+        if fen > LARGEST_FEN:
+            raise CellError("", f"金额合计过大：{yuan(fen)}", f"its amounts add up to {yuan(fen)}: too large")
+    return row
 
 
 def _rows(

@@ -46,6 +46,20 @@ def test_money_without_a_payment_time_is_a_bad_row(tmp_path):
     assert (bad.line, bad.column) == (2, "订单付款时间")
 
 
+def test_amounts_that_add_up_to_more_than_can_be_stored_are_a_bad_row(tmp_path):
+    file = read(
+        tmall(
+            tmp_path,
+            "1,20000000,20000000,上海,2020-02-20 10:00:00,2020-02-20 10:01:00,20000000",
+            "2,20000000,1,上海,2020-02-20 10:00:00,2020-02-20 10:01:00,19999999",
+        )
+    )
+    assert [(bad.line, bad.reason_en) for bad in file.bad] == [
+        (2, "its amounts add up to 40000000.00: too large")
+    ]
+    assert [row.no for row in file.rows] == ["2"]
+
+
 def test_times_are_the_platform_s_wherever_the_shop_is(tmp_path):
     from import_samples import SAO_PAULO
 
