@@ -130,6 +130,14 @@ def paid_not_due(paid_fen: int, due_fen: int) -> Reason:
     )
 
 
+def before_it_was_placed(trigger: str) -> Reason:
+    return Reason(
+        "before_placed",
+        f"{trigger} 的时间早于下单时间,请核实",
+        f"{trigger} is said to have happened before the order was placed",
+    )
+
+
 def shipped_before_paid() -> Reason:
     return Reason("shipped_unpaid", "未付款却已发货", "shipped although not paid")
 

@@ -37,6 +37,7 @@ from states.order_guards import (
     rung_not_due,
 )
 from states.order_reasons import (
+    before_it_was_placed,
     cancelled_after_hand_over,
     changed_after_release,
     delivered_before_shipped,
@@ -211,6 +212,8 @@ def _promise(order, change: Change) -> None:
 def follow_ups(order, change: Change) -> list[FollowUp]:
     """Timers set, messages owed, holds placed by a change. Timers without meaning are cancelled by themselves."""
     rows: list[FollowUp] = [Note(change.anomaly)] if change.anomaly else []
+    if change.trigger in FACTS and change.at < order.placed_at:
+        rows.append(Note(before_it_was_placed(change.trigger), key=change.trigger))
     match change.trigger:
         case "place":
             rows += [*_next_rung(order, None), SetTimer(TimerKind.PAYMENT_DEADLINE, order.pay_by)]

@@ -295,6 +295,14 @@ def test_a_payment_a_second_before_the_deadline_reopens_a_cancelled_order():
     assert "dispatch_cutoff" in set_timers(rows)
 
 
+@pytest.mark.parametrize(("at", "surprises"), [(PLACED_AT - A_SECOND, ["before_placed"]), (PLACED_AT, [])])
+def test_a_payment_from_before_the_order_was_placed_is_kept_and_noted(at, surprises):
+    order = an_order()
+    change, rows = decide(order, "pay", at, by="platform", amount_fen=10_000)
+    assert (change.dest, order.paid_at) == (S.PAID, at)
+    assert noted(rows) == surprises
+
+
 @pytest.mark.parametrize("state", [S.UNPAID, S.CANCELLED])
 def test_a_payment_at_the_deadline_is_kept_and_goes_to_an_operator(state):
     order = an_order(state)
