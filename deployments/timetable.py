@@ -100,10 +100,11 @@ def timetable_gaps(shops: Iterable[Shop], deployments: Iterable[Any] | None = No
 
 
 def deploy(shops: Iterable[Shop], *, paused: bool = False) -> list[str]:
-    """Make the Prefect server's timetable this one; what had to be changed, one sentence each.
+    """Make the Prefect server's timetable this one; what had to be changed, and what nobody does, one sentence each.
 
     Paused: nothing runs by itself, until `set_paused(False)`.
     """
+    shops = list(shops)
     wanted = timetable(shops)
     with get_client(sync_client=True) as client:
         changes = _ensure_pool(client)
@@ -114,6 +115,8 @@ def deploy(shops: Iterable[Shop], *, paused: bool = False) -> list[str]:
             if (name := f"{_flow_name(found, client)}/{found.name}") not in names:
                 client.delete_deployment(found.id)
                 changes.append(f"{name} removed")
+        if not paused:
+            changes += timetable_gaps(shops, deployed(client))
     if paused:
         set_paused(True)
     return changes

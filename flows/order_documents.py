@@ -62,6 +62,7 @@ def _head(row: Any, zone: tzinfo, policy_number: int) -> dict:
         "carrier": row.carrier,
         "delivered_at": row.delivered_at,
         "closed_at": row.closed_at,
+        "changed_at": row.changed_at,
         "receiver": mask_name(row.receiver),
         "phone": mask_phone(row.phone),
         "address": mask_address(row.address),

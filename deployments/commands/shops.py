@@ -49,7 +49,10 @@ def list_(json: Json = False) -> None:
         shops = [(current_policy(connection, name), number, at) for name, number, at in rows]
     if json:
         output.as_json(
-            [{"shop": p.name, "title": p.title, "policy_version": n, "applied_at": at} for p, n, at in shops]
+            [
+                {"shop": p.name, "title": p.title, "policy_version": n, "applied_at": at.isoformat()}
+                for p, n, at in shops
+            ]
         )
     else:
         rows = [(p.name, p.title, p.title_en, f"{p.dispatch.cutoff:%H:%M} {p.zone}", n) for p, n, _ in shops]

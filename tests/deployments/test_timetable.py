@@ -182,7 +182,8 @@ def test_a_schedule_paused_by_an_operator_stays_paused_and_is_reported(empty):
     with empty.client() as client:
         found = client.read_deployment_by_name("dispatch-cutoff/kitchen")
         client.update_deployment_schedule(found.id, found.schedules[0].id, active=False)
-    deploy([BAGS, shop("kitchen", time(15))])
+    said = deploy([BAGS, shop("kitchen", time(15))])
+    assert said[-1] == "nothing schedules the cut-off of kitchen", "whoever deploys is told"
     assert not schedules(empty)["cutoff-kitchen"].active
     with empty.client() as client:
         assert timetable_gaps([BAGS, KITCHEN], deployed(client)) == [
