@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -114,9 +116,10 @@ def explain(connection: Connection, case_id: int, at: datetime) -> Explanation:
     answer.next = [_next(t) for t in sorted(waiting, key=lambda t: t["due_at"])]
     if view.state in (OrderState.UNPAID, OrderState.PAID, OrderState.VERIFIED):
         holds = iter(holds_open(view, at))  # their reasons come first, in this sequence
+        reasons = dispatch_blockers(view, at) or [free_since()]
+        findings = ",".join(r.code for r in reasons if r.code not in {*AMENDABLE, *REMEDIES})
         answer.blockers = [
-            _blocker(r, view.no, next(holds).reason if r.code == "held" else "")
-            for r in dispatch_blockers(view, at) or [free_since()]
+            _blocker(r, view.no, next(holds).reason if r.code == "held" else "", findings) for r in reasons
         ]
     answer.anomalies = [_to_settle(a, view.no) for a in order["anomalies"] if not a["settled_at"]]
     by_hand = order_lifecycle.by_people | order_lifecycle.facts
@@ -134,6 +137,8 @@ def _told(entry: dict, view: Any) -> dict:
         "waybill": facts.get("waybill") or "—",
     }
     who = WHO.get(entry["by"], (f"{entry['by']} ", entry["by"]))
+    if entry["trigger"] == "hold" and facts.get("reason") == "remark":
+        who = ("备注", "a remark")
     zh, en = (text.format(by=by, **words) for text, by in zip(TOLD[entry["trigger"]], who, strict=True))
     if "override" in facts:
         zh, en = f"{zh},不计 {facts['override']}", f"{en}, overriding {facts['override']}"
@@ -157,12 +162,13 @@ def _to_settle(anomaly: dict, no: str) -> dict:
     return {**anomaly, "remedy": f"kefu order act {no} {act} --by NAME"}
 
 
-def _blocker(reason: Reason, no: str, hold: str) -> dict:
+def _blocker(reason: Reason, no: str, hold: str, findings: str) -> dict:
     if reason.code in AMENDABLE:
         name = AMENDABLE[reason.code]
         zh = en = f"kefu order act {no} amend --fact {name}=… --by NAME"
     elif reason.code in REMEDIES:
+        hold = hold if re.fullmatch(r"[\w@%+=:,./-]+", hold) else shlex.quote(hold)
         zh, en = (text.format(no=no, hold=hold) for text in REMEDIES[reason.code])
-    else:  # a finding of the audit that a person may overrule
-        zh = en = f"kefu order act {no} verify --fact override={reason.code} --by NAME"
+    else:  # a finding of the audit that a person may overrule, with all the others of its kind or in vain
+        zh = en = f"kefu order act {no} verify --fact override={findings} --by NAME"
     return {**reason.as_dict(), "unblock_zh": zh, "unblock_en": en}

@@ -206,7 +206,7 @@ def explain(no: No, shop: Shop = None, at: At = None, json: Json = False) -> Non
     _section("阻碍 What blocks it", [("✗", _ruled(b), b["en"]) for b in answer.blockers])
     _section(
         "怎么办 What would unblock it",
-        [("→", b["unblock_zh"], b["unblock_en"]) for b in answer.blockers],
+        list(dict.fromkeys(("→", b["unblock_zh"], b["unblock_en"]) for b in answer.blockers)),
     )
     _section("接下来 What comes next", [(output.when(n["due_at"]), n["zh"], n["en"]) for n in answer.next])
 

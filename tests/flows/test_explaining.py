@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 from flows.explaining import NEXT, STATES, TOLD, Explanation, explain
 from flows.order_watch import watch_orders
 from flows.payment_reminders import remind_unpaid
+from flows.requests import Status
 from flows.timed_steps import TIMED_STEPS
 from models.database import reading
 from states.orders import OrderState, TimerKind, order_lifecycle
@@ -86,6 +87,25 @@ def test_an_overridden_finding_stays_readable(engine):
     assert told(engine).story[-1]["zh"] == "李娜 审单通过(规则 28-31),不计 missing_phone"
 
 
+def test_findings_that_only_help_together_are_overruled_in_one_command(engine):
+    line = {"sku": "BAG-1", "title": "帆布包", "quantity": 1, "price_fen": 8_000}
+    tell(engine, placed(lines=[line]), paid(amount_fen=9_000))
+    answer = told(engine)
+    overruled = [b["unblock_zh"] for b in answer.blockers if b["code"] in ("amounts_disagree", "underpaid")]
+    together = "kefu order act 1 verify --fact override=amounts_disagree,underpaid --by NAME"
+    assert overruled == [together, together]
+    facts = {"override": "amounts_disagree,underpaid"}
+    assert tell(engine, by("李娜", "verify", AFTER_LUNCH, **facts)).outcomes[0].status is Status.CHANGED
+
+
+def test_a_hold_for_a_reason_of_several_words_is_lifted_by_a_command_that_can_be_pasted(engine):
+    tell(engine, placed(), paid(), by("李娜", "hold", AFTER_LUNCH, reason="买家 在想"))
+    assert (
+        told(engine).blockers[0]["unblock_zh"]
+        == "解除扣留 kefu order unhold 1 --reason '买家 在想' --by 姓名"
+    )
+
+
 def test_two_holds_are_both_named_each_with_its_remedy(engine):
     tell(
         engine,
@@ -100,7 +120,7 @@ def test_two_holds_are_both_named_each_with_its_remedy(engine):
         "解除扣留 kefu order unhold 1 --reason remark",
         "解除扣留 kefu order unhold 1 --reason 换色",
     ]
-    assert "平台要求不要发货:不要发货(规则 84)" in [entry["zh"] for entry in answer.story]
+    assert "备注要求不要发货:不要发货(规则 84)" in [entry["zh"] for entry in answer.story]
 
 
 def test_a_wrong_amount_is_an_anomaly_and_a_hold(engine):
