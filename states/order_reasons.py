@@ -138,6 +138,14 @@ def before_it_was_placed(trigger: str) -> Reason:
     )
 
 
+def refunded_more_than_paid(refunded_fen: int, paid_fen: int) -> Reason:
+    return Reason(
+        "refunded_more_than_paid",
+        f"累计退款 {yuan(refunded_fen)} 元,多于实付 {yuan(paid_fen)} 元,请核实",
+        f"{yuan(refunded_fen)} was refunded in all, more than the {yuan(paid_fen)} that was paid",
+    )
+
+
 def shipped_before_paid() -> Reason:
     return Reason("shipped_unpaid", "未付款却已发货", "shipped although not paid")
 

@@ -45,6 +45,7 @@ from states.order_reasons import (
     no_promise,
     not_paid,
     paid_not_due,
+    refunded_more_than_paid,
     shipped_before_paid,
     shipped_though_held,
     shipped_though_over,
@@ -249,6 +250,9 @@ def follow_ups(order, change: Change) -> list[FollowUp]:
             rows += [Owe("follow_up", "buyer", only_while=(S.DELIVERED,))]
         case "opt_out":
             rows += [OptOut()]
+        case "refund" | "refund_part" if order.refunded_fen > order.paid_fen:
+            too_much = refunded_more_than_paid(order.refunded_fen, order.paid_fen)
+            rows += [Note(too_much, key=f"{order.refunded_fen}")]
         case "settle":
             rows += [Settle()]
     return rows

@@ -552,6 +552,21 @@ def test_a_refund_ends_an_order_and_a_part_of_it_does_not(state):
     assert (whole.refunded_fen, part.refunded_fen) == (10_000, 3_000)
 
 
+@pytest.mark.parametrize(
+    ("trigger", "fen", "surprises"),
+    [
+        ("refund", 10_000, []),
+        ("refund", 10_001, ["refunded_more_than_paid"]),
+        ("refund_part", 10_001, ["refunded_more_than_paid"]),
+    ],
+)
+def test_a_refund_of_more_than_was_paid_is_kept_and_noted(trigger, fen, surprises):
+    """Promise 7: it has happened at the platform; here somebody has to see it."""
+    order = an_order(S.SHIPPED, paid_fen=10_000)
+    _, rows = decide(order, trigger, CUTOFF, by="platform", amount_fen=fen)
+    assert (order.refunded_fen, noted(rows)) == (fen, surprises)
+
+
 def test_what_was_refunded_is_told_as_a_sum_and_never_shrinks():
     order = an_order(S.DELIVERED)
     for told, known in ((3_000, 3_000), (5_000, 5_000), (4_000, 5_000)):
