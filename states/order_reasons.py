@@ -192,8 +192,40 @@ def held_after_release() -> Reason:
 
 
 def contradicts(what: str, known: str, told: str) -> Reason:
+    """`what` is `pay.amount_fen`: a trigger and a fact told with it; amounts are read in yuan."""
+    trigger, _, name = what.partition(".")
+    (of_zh, of_en), (name_zh, name_en) = (
+        HAPPENED.get(trigger, (trigger, trigger)),
+        TOLD.get(name, (name, name)),
+    )
+    known, told = (
+        yuan(int(value)) if name.endswith("_fen") and value.isdigit() else value.replace("None", "—")
+        for value in (known, told)
+    )
     return Reason(
         "contradicts",
-        f"{what} 与已有记录不符:已知 {known},新来 {told}",
-        f"{what} contradicts what we know: known {known}, told {told}",
+        f"{of_zh}{name_zh}与已有记录不符:已知 {known},新来 {told}",
+        f"{name_en} of the {of_en} contradicts what we know: known {known}, told {told}",
     )
+
+
+# how people call what happened, and what is told with it
+HAPPENED = {
+    "place": ("下单", "order"),
+    "pay": ("付款", "payment"),
+    "ship": ("发货", "shipment"),
+    "ship_part": ("部分发货", "partial shipment"),
+    "deliver": ("签收", "delivery"),
+    "confirm": ("确认收货", "confirmation"),
+    "refund": ("退款", "refund"),
+    "refund_part": ("部分退款", "partial refund"),
+    "cancel": ("取消", "cancellation"),
+    "hold": ("扣留", "hold"),
+}
+TOLD = {
+    "amount_fen": ("金额", "the amount"),
+    "at": ("时间", "the time"),
+    "waybill": ("运单号", "the waybill"),
+    "carrier": ("快递公司", "the carrier"),
+    "reason": ("原因", "the reason"),
+}
