@@ -296,7 +296,7 @@ def test_the_same_fact_told_differently_is_noted_once_and_changes_nothing(engine
     assert anomalies(engine) == ["contradicts"]
     assert (order(engine).paid_fen, triggers(engine)) == (10_000, ["place", "pay", "verify"])
     note = rows(engine, Anomaly)[0]
-    assert "known 10000, told 9000" in note.en
+    assert "known 100.00, told 90.00" in note.en
 
 
 def test_a_fact_told_again_for_another_moment_is_a_contradiction(engine):
