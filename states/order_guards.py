@@ -21,6 +21,7 @@ from states.order_reasons import (
     past_its_payment_deadline,
     rung_already_sent,
     shipped_already,
+    unverified,
 )
 from states.reasons import Reason
 
@@ -85,6 +86,12 @@ def audit_findings(order, asked: Asked) -> Iterable[Reason]:
     if overridden and asked.by in NOBODY:
         yield needs_a_named_person("override")
     yield from (f for f in findings if f.code not in overridden)
+
+
+def never_verified(order, asked: Asked) -> Iterable[Reason]:
+    """Rule 31: what nobody confirmed does not leave; the refusal names all that blocks it."""
+    yield from open_holds(order, asked)
+    yield from list(order.policy.findings(order, asked.at)) or [unverified()]
 
 
 def open_holds(order, asked: Asked) -> Iterable[Reason]:

@@ -405,6 +405,16 @@ def test_a_verified_order_is_released_at_its_cut_off_and_not_a_second_before():
     assert whats(rows) == [("ship", "warehouse")]
 
 
+@pytest.mark.parametrize(
+    ("flaw", "why"),
+    [({}, ["not_verified"]), ({"phone": None, "address": None}, ["missing_phone", "missing_address"])],
+)
+def test_an_unverified_order_is_not_released_and_hears_all_that_is_wrong_with_it(flaw, why):
+    """Rule 31."""
+    assert why_not(an_order(S.PAID, **flaw), "release", CUTOFF) == why
+    assert why_not(an_order(S.PAID, holds=[a_hold("a")], **flaw), "release", CUTOFF) == ["held", *why]
+
+
 def test_a_release_held_twice_and_too_early_names_all_three():
     """Rule 84."""
     order = an_order(S.VERIFIED, holds=[a_hold("stock"), a_hold("refund asked", by="audit")])
