@@ -37,9 +37,9 @@ def mask_name(name: str | None) -> str:
 
 
 def mask_address(address: str | None) -> str:
-    """The first six characters, which is about the province and the city."""
+    """The first six characters, which is about the province and the city; of a short one less than half."""
     address = (address or "").strip()
-    return address[:6] + HIDDEN if address else ""
+    return address[: min(6, (len(address) - 1) // 2)] + HIDDEN if address else ""
 
 
 def mask_text(text: str | None) -> str:

@@ -23,6 +23,8 @@ def test_names_and_addresses_keep_only_their_beginning():
     assert mask_name("王小明") == "王*"
     assert mask_name("欧阳娜娜") == "欧*"
     assert mask_address("浙江省杭州市西湖区文三路一号") == "浙江省杭州市****"
+    assert mask_address("文三路188号") == "文三路****"
+    assert (mask_address("西溪5号"), mask_address("家")) == ("西****", "****")
     assert (mask_name(None), mask_address("")) == ("", "")
 
 
