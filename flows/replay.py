@@ -81,10 +81,11 @@ def replay(
 
 
 def moments(start: datetime, end: datetime, every: timedelta) -> Iterator[datetime]:
-    """The moments to live through, both ends included."""
-    while start <= end:
+    """The moments to live through, both ends included, whether the steps meet the end or not."""
+    while start < end:
         yield start
         start += every
+    yield end
 
 
 def due_runs(
