@@ -11,8 +11,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-console = Console()
-errors = Console(stderr=True)
+# what people wrote, such as [新款] or :bag:, is shown as they wrote it
+console = Console(markup=False, emoji=False)
+errors = Console(stderr=True, markup=False, emoji=False)
 
 DONE, REFUSED, WRONG_USAGE, OUTSIDE_FAILED = 0, 1, 2, 3
 

@@ -12,7 +12,7 @@ from deployments import output
 from flows import clock
 from flows.acting import UNNAMED, parse_facts
 from flows.acting import act as act_on
-from flows.explaining import STATES
+from flows.explaining import NEXT, STATES
 from flows.explaining import explain as explanation_of
 from flows.order_documents import documents
 from flows.policy_store import current_policy
@@ -174,8 +174,12 @@ def due(
     if json:
         output.as_json(found)
     else:
-        columns = ("due_at", "no", "shop", "kind", "round", "refused", "error")
-        output.as_table("待办 Due", columns, [[row[name] for name in columns] for row in found])
+        rows = [
+            (output.when(row["due_at"]), row["no"], row["shop"], NEXT[row["kind"]][0].format(round=row["round"]),
+             row["kind"], row["refused"], row["error"])
+            for row in found
+        ]  # fmt: skip
+        output.as_table("待办 Due", ("due", "no", "shop", "待办", "kind", "refused", "error"), rows)
 
 
 def explain(no: No, shop: Shop = None, at: At = None, json: Json = False) -> None:

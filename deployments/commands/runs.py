@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Annotated
 
@@ -96,22 +96,30 @@ def run(
     if not dry_run:
         clock.not_in_the_future(moment, "--as-of")
     report = TIMED_STEPS[flow](engine_from_env(), shop=shop, case_no=case, as_of=moment, dry_run=dry_run)
-    output.as_json(report.as_dict()) if json else _show_run(report)
+    if json:
+        output.as_json(report.as_dict())
+    else:
+        with reading(engine_from_env()) as connection:
+            zones = {batch.shop: zone_of(connection, batch.shop) for batch in getattr(report, "batches", [])}
+        _show_run(report, zone or UTC, zones)
     return output.REFUSED if report.red else output.DONE
 
 
-def _show_run(report: SweepReport) -> None:
+def _show_run(report: SweepReport, zone: tzinfo, zones: dict[str, tzinfo]) -> None:
+    """`zones`: of the shops whose batches are in the report; people read a cut-off by their own clock."""
     rows = [
         (row["no"], ", ".join(step["trigger"] for step in row["did"]), "; ".join(r["zh"] for r in row["refused"]),
          row.get("error"))
         for row in report.rows
     ]  # fmt: skip
-    title = f"{report.flow} {report.as_of:%Y-%m-%d %H:%M:%S} UTC" + (" (dry run)" if report.dry_run else "")
+    as_of = report.as_of.astimezone(zone).isoformat(" ", "seconds")
+    title = f"{report.flow} {as_of}" + (" (dry run)" if report.dry_run else "")
     output.as_table(title, ("no", "did", "未做 refused", "error"), rows)
     for batch in getattr(report, "batches", []):
         blocked = [(b["no"], b["state"], "; ".join(r["zh"] for r in b["blockers"])) for b in batch.blocked]
         counts = f"放行 released {len(batch.released)}, 留下 blocked {len(blocked)}"
-        title = f"{batch.shop} {batch.cutoff_at:%Y-%m-%d %H:%M} UTC: {counts}"
+        cutoff_at = batch.cutoff_at.astimezone(zones[batch.shop]).isoformat(" ", "minutes")
+        title = f"{batch.shop} {cutoff_at}: {counts}"
         output.as_table(title, ("no", "state", "阻碍 blockers"), blocked)
     counts = {k: v for k, v in report.as_dict().items() if isinstance(v, int) and k != "dry_run"}
     output.console.print("  ".join(f"{k} {v}" for k, v in counts.items()))
@@ -134,7 +142,7 @@ def replay(
         raise BadInput("--from lies after --until", code="bad_time", where="--from")
     clock.not_in_the_future(last, "--until")
     with Progress(console=output.errors, transient=True, disable=json) as bar:
-        task = bar.add_task("重演 replaying", total=(last - first) // step + 1)
+        task = bar.add_task("重演 replaying", total=-((first - last) // step) + 1)
         report = live_through(
             engine_from_env(),
             file,

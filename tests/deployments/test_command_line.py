@@ -140,6 +140,31 @@ def test_a_refusal_names_code_rule_and_sentences_and_exits_with_1(shop, told, tm
     assert said["refused"]["code"] == "not_from_this_state"
 
 
+def test_people_read_a_cut_off_and_what_is_due_by_their_shops_clock(shop, capsys, tmp_path):
+    file = orders(tmp_path / "a.csv", ("1", "10:00:00", "10:05:00", ""), ("2", "10:00:00", "", ""))
+    assert run(["import", str(file), "--shop", shop]) == 0
+    capsys.readouterr()
+    assert run(["run", "dispatch-cutoff", "--as-of", "2026-03-02T17:00"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "dispatch-cutoff 2026-03-02 17:00:00+08:00" in said
+    assert "bag-studio 2026-03-02 17:00+08:00" in said
+    assert run(["due", "--shop", shop]) == 0
+    told = "".join(capsys.readouterr().out.split())
+    assert "第1次催付" in told
+    assert "第{round}次" not in told
+
+
+def test_what_people_write_is_no_markup(shop, capsys, tmp_path):
+    file = orders(tmp_path / "a.csv", ("1", "10:00:00", "10:05:00", ""))
+    assert run(["import", str(file), "--shop", shop]) == 0
+    assert run(["order", "hold", "1", "--reason", "[/b][新款]:bag:", "--by", "李娜"]) == 0
+    capsys.readouterr()
+    assert run(["run", "dispatch-cutoff", "--as-of", "2026-03-02T17:00"]) == 0
+    assert run(["order", "list"]) == 0
+    said = "".join(capsys.readouterr().out.split())
+    assert said.count("[/b][新款]:bag:") >= 2
+
+
 TOMORROW = "2999-01-01T00:00"
 
 
