@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -67,7 +67,7 @@ class ImportReport:
         self.orders = len(orders.rows) - self.later
         self.quarantined = len(self.bad)
         self.unchanged = self.rows - self.new - self.changed - self.quarantined - self.later
-        self.quarantine = write_quarantine(_quarantine_path(self.file), self.bad)
+        self.quarantine = write_quarantine(_quarantine_path(self.shop, self.file, self.bad), self.bad)
 
     def as_dict(self) -> dict:
         """The shape that scripts rely on."""
@@ -102,11 +102,15 @@ def import_orders(
     return report
 
 
-def _quarantine_path(file: str | Path) -> Path:
-    """Among kefu's own files: the folder a file comes from may be anybody's."""
+def _quarantine_path(shop: str, file: str | Path, bad: Sequence[BadRow]) -> Path:
+    """Among kefu's own files: the folder a file comes from may be anybody's.
+
+    Other bad rows get another file: tomorrow's export may have the name of today's.
+    """
     folder = home() / "quarantine"
     folder.mkdir(mode=0o700, exist_ok=True)
-    return folder / f"{Path(file).name}.csv"
+    which = _digest("\n".join([shop, *(f"{row.line} {row.raw}" for row in bad)]))
+    return folder / f"{Path(file).name}.{which}.csv"
 
 
 class Telling:
@@ -241,7 +245,7 @@ def told(details: dict[str, Any]) -> dict[str, str]:
 
 
 def _digest(text: str) -> str:
-    return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
+    return hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=6).hexdigest()
 
 
 def fact_key(trigger: str, facts: dict) -> str:

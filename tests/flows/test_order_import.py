@@ -192,6 +192,16 @@ def test_bad_rows_go_to_the_quarantine_and_every_row_is_counted(engine, tmp_path
     assert report.quarantine.stat().st_mode & 0o077 == 0
 
 
+def test_tomorrows_file_of_the_same_name_leaves_todays_bad_rows_in_the_quarantine(engine, tmp_path):
+    def bad_row(no: str) -> Path:
+        return import_orders(engine, a_file(tmp_path, a_row(no, amount_fen=-5)), SHOP).quarantine
+
+    today, tomorrow = bad_row("1"), bad_row("2")
+    assert today != tomorrow
+    assert bad_row("1") == today  # the same again
+    assert len(list(today.parent.iterdir())) == 2
+
+
 def test_a_row_the_database_refuses_is_quarantined_and_the_others_are_in(engine, tmp_path):
     """Promises 8, 10."""
     with transaction(engine) as connection:
