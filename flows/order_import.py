@@ -124,6 +124,7 @@ class Telling:
         self._told = 0
         self._new: set[str] = set()
         self._changed: set[str] = set()
+        self._bad: set[str] = set()
 
     def until(
         self, until: datetime | None, report: ImportReport, progress: Progress | None = None
@@ -136,7 +137,8 @@ class Telling:
             self._told += len(part)
             if progress:
                 progress("tell", self._told, end)
-        report.new, report.changed = len(self._new), len(self._changed - self._new)
+        report.new = len(self._new - self._bad)
+        report.changed = len(self._changed - self._new - self._bad)
         return report
 
     def _end(self, until: datetime | None) -> int:
@@ -157,8 +159,9 @@ class Telling:
             if outcome.status is Status.CHANGED:
                 report.facts += 1
                 (self._new if outcome.request.trigger == "place" else self._changed).add(outcome.no)
-            elif outcome.status is Status.FAILED and outcome.no in lines:
-                report.bad.append(_unworkable(lines.pop(outcome.no), outcome))
+            elif outcome.status is Status.FAILED and outcome.no not in self._bad:
+                self._bad.add(outcome.no)
+                report.bad.append(_unworkable(lines[outcome.no], outcome))
 
     def _news(self, part: list[Moment], known: dict[str, Known], until: datetime | None) -> Iterator[Request]:
         closing = min(filter(None, (self._orders.closing_at, until)))

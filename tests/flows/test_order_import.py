@@ -216,6 +216,21 @@ def test_a_row_the_database_refuses_is_quarantined_and_the_others_are_in(engine,
     assert {o.state for o in rows(engine, Order)} == {"verified"}
 
 
+def test_a_row_refused_half_way_is_counted_once_as_quarantined(engine, tmp_path, monkeypatch):
+    """Promise 10, even where its first facts are in."""
+    monkeypatch.setattr(order_import, "CHUNK", 1)
+    with transaction(engine) as connection:
+        if engine.dialect.name == "sqlite":
+            refuse = (
+                "BEFORE UPDATE ON orders WHEN NEW.delivered_at IS NOT NULL BEGIN SELECT RAISE(ABORT, ''); END"
+            )
+            connection.execute(text(f"CREATE TRIGGER poison {refuse}"))
+        else:
+            connection.execute(text("ALTER TABLE orders ADD CHECK (delivered_at IS NULL)"))
+    report = import_orders(engine, a_file(tmp_path, a_row("1", **DELIVERED), a_row("2", **PAID)), SHOP)
+    assert (report.new, report.changed, report.unchanged, report.quarantined) == (1, 0, 0, 1)
+
+
 def test_more_facts_than_a_transaction_takes_are_all_told(engine, tmp_path, monkeypatch):
     monkeypatch.setattr(order_import, "CHUNK", 7)
     report = import_orders(engine, a_file(tmp_path, *(a_row(str(n), **DELIVERED) for n in range(10))), SHOP)
