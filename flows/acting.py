@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from flows import clock
 from flows.advance import advancing
 from flows.imports.cells import LARGEST_FEN
+from flows.masking import mask_text
 from flows.order_import import fact_key
 from flows.policy_store import current_policy
 from flows.requests import Outcome, Request, Status
@@ -40,6 +41,11 @@ def _text(text: str) -> str:
     return text.strip()
 
 
+def _reason(text: str) -> str:
+    """Shown wherever the order is: what looks like a telephone number in it is masked at once (promise 9)."""
+    return mask_text(_text(text))
+
+
 # what can be told with a trigger: name → how it is read; a ! marks what must be told
 FACTS: dict[str, dict[str, Callable[[str], Any]]] = {
     "pay": {"amount_fen!": _amount},
@@ -47,11 +53,11 @@ FACTS: dict[str, dict[str, Callable[[str], Any]]] = {
     "refund_part": {"amount_fen!": _amount},
     "ship": {"waybill!": _text, "carrier": _text},
     "ship_part": {"waybill!": _text, "carrier": _text},
-    "hold": {"reason!": _text, "until": _text},
-    "unhold": {"reason!": _text},
+    "hold": {"reason!": _reason, "until": _text},
+    "unhold": {"reason!": _reason},
     "verify": {"override": _text},
-    "cancel": {"reason": _text},
-    "close": {"reason": _text},
+    "cancel": {"reason": _reason},
+    "close": {"reason": _reason},
     "amend": {"receiver": _text, "phone": _text, "address": _text, "remark": _text, "amount_fen": _amount},
 }
 BY_HAND = sorted(
@@ -82,6 +88,10 @@ def act(
         )
     moment = clock.not_in_the_future(clock.read_time(at, zone, what="--at"), "--at") if at else clock.now()
     told = _read_facts(trigger, facts or {}, zone)
+    if "until" in told and told["until"] <= moment:
+        raise BadInput(
+            f"until: {told['until'].isoformat()} has passed already", code="bad_time", where="until"
+        )
     details = None
     if trigger == "amend":
         details, told = told, {"fields": sorted(told)}

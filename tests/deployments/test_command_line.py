@@ -154,6 +154,20 @@ def test_people_read_a_cut_off_and_what_is_due_by_their_shops_clock(shop, capsys
     assert "第{round}次" not in told
 
 
+def test_a_telephone_number_in_a_reason_is_masked_and_the_hold_can_still_be_lifted(shop, capsys, tmp_path):
+    file = orders(tmp_path / "a.csv", ("1", "10:00:00", "10:05:00", ""))
+    assert run(["import", str(file), "--shop", shop]) == 0
+    reason = "等13912345678回电"
+    assert run(["order", "hold", "1", "--reason", reason, "--by", "李娜"]) == 0
+    capsys.readouterr()
+    assert run(["order", "show", "1", "--json"]) == 0
+    assert run(["explain", "1"]) == 0
+    said = capsys.readouterr().out
+    assert "等139****5678回电" in said
+    assert "13912345678" not in said
+    assert run(["order", "unhold", "1", "--reason", reason, "--by", "李娜"]) == 0
+
+
 def test_what_people_write_is_no_markup(shop, capsys, tmp_path):
     file = orders(tmp_path / "a.csv", ("1", "10:00:00", "10:05:00", ""))
     assert run(["import", str(file), "--shop", shop]) == 0
@@ -184,6 +198,7 @@ TOMORROW = "2999-01-01T00:00"
         ("order act 1 pay --fact amount=5", "did you mean amount_fen"),
         ("order act 1 pay --fact amount_fen", "name=value"),
         ("order act 1 amend --by 李娜", "amend needs"),
+        ("order hold 1 --reason x --until 2026-03-02", "passed already"),
         ("order act 1 pay --fact amount_fen=5 --at yesterday", "yesterday"),
         (f"order act 1 pay --fact amount_fen=5 --at {TOMORROW}", "future"),
         ("run remind", "remind-unpaid"),
