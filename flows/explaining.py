@@ -158,7 +158,7 @@ def _next(timer: dict) -> dict:
 
 
 def _to_settle(anomaly: dict, no: str) -> dict:
-    act = "reopen" if anomaly["code"] == "late_payment" else "settle"
+    act = "reopen" if anomaly["code"] in ("late_payment", "cancelled_since") else "settle"
     return {**anomaly, "remedy": f"kefu order act {no} {act} --by NAME"}
 
 

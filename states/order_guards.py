@@ -18,6 +18,7 @@ from states.order_reasons import (
     not_past_its_payment_deadline,
     nothing_was_paid,
     outside_contact_hours,
+    paid_and_cancelled_since,
     past_its_payment_deadline,
     rung_already_sent,
     shipped_already,
@@ -65,6 +66,14 @@ def paid_too_late(order, asked: Asked) -> Iterable[Reason]:
     """Rule of ours: paid before the deadline counts, whenever we hear of it."""
     if asked.at >= order.pay_by:
         yield late_payment()
+
+
+def cancelled_since(order, asked: Asked) -> Iterable[Reason]:
+    """We were told that it was cancelled before we heard of this payment, but the payment came first: only an
+    order that nobody but we ourselves closed opens again by itself."""
+    cancelled_at, _ = order.known.get("cancel", (None, None))
+    if cancelled_at and asked.at <= cancelled_at:
+        yield paid_and_cancelled_since()
 
 
 def not_paid_at_all(order, asked: Asked) -> Iterable[Reason]:

@@ -121,6 +121,14 @@ def late_payment() -> Reason:
     )
 
 
+def paid_and_cancelled_since() -> Reason:
+    return Reason(
+        "cancelled_since",
+        "付款之后订单已被取消,请退款或恢复订单",
+        "it was cancelled after this payment: refund it or reopen it",
+    )
+
+
 def paid_not_due(paid_fen: int, due_fen: int) -> Reason:
     return Reason(
         "paid_not_due",

@@ -23,6 +23,7 @@ from states.order_guards import (
     MACHINE,
     already_shipped,
     audit_findings,
+    cancelled_since,
     cut_off_not_reached,
     deadline_not_past,
     deadline_past,
@@ -43,6 +44,7 @@ from states.order_reasons import (
     changed_after_release,
     delivered_before_shipped,
     held_after_release,
+    late_payment,
     no_promise,
     not_paid,
     paid_not_due,
@@ -85,7 +87,8 @@ TRANSITIONS = [
                             "unless": [rung_not_due, deadline_past, not_in_contact_hours, opted_out]},
     {"trigger": "opt_out",  "source": list(S),              "dest": SAME},
     {"trigger": "pay",      "source": S.UNPAID,             "dest": S.PAID,        "unless": paid_too_late},
-    {"trigger": "pay",      "source": S.CANCELLED,          "dest": S.PAID,        "unless": paid_too_late},
+    {"trigger": "pay",      "source": S.CANCELLED,          "dest": S.PAID,
+                            "unless": [paid_too_late, cancelled_since]},
     {"trigger": "pay",      "source": AFTER_HAND_OVER,      "dest": SAME},
     {"trigger": "expire",   "source": S.UNPAID,             "dest": S.CANCELLED,   "unless": deadline_not_past},
     {"trigger": "reopen",   "source": S.CANCELLED,          "dest": S.PAID,
@@ -229,7 +232,7 @@ def follow_ups(order, change: Change) -> list[FollowUp]:
         case "pay":
             rows += _after_paying(order, change)
         case "reopen":
-            rows += [Settle(("late_payment",)), *_dispatch(order, change.at)]
+            rows += [Settle(("late_payment", "cancelled_since")), *_dispatch(order, change.at)]
         case "repromise":
             rows += _dispatch(order, change.at)
         case "chase_verification":
@@ -269,8 +272,9 @@ def _after_paying(order, change: Change) -> list[FollowUp]:
     rows: list[FollowUp] = []
     if order.paid_fen != order.amount_fen:
         rows += [Note(paid_not_due(order.paid_fen, order.amount_fen)), PlaceHold("paid_not_due")]
-    if not change.expected:  # after the deadline: money is here, the order is not open
-        return [*rows, Owe("late_payment", "staff", only_while=(S.CANCELLED, S.UNPAID))]
+    if not change.expected:  # after the deadline, or cancelled since: money is here, the order is not open
+        late = change.anomaly == late_payment()
+        return [*rows, *([Owe("late_payment", "staff", only_while=(S.CANCELLED, S.UNPAID))] if late else [])]
     if change.dest == S.PAID:
         rows += [Owe("address_confirmation", "buyer", only_while=tuple(BEFORE_HAND_OVER))]
         rows += _dispatch(order, change.at)

@@ -29,7 +29,7 @@ from models.database import home, transaction
 from states.errors import NotFound
 
 COLUMNS = (
-    "no,placed_at,amount_fen,paid_at,paid_fen,shipped_at,waybill,delivered_at,refunded_at,refunded_fen,"
+    "no,placed_at,amount_fen,paid_at,paid_fen,shipped_at,waybill,delivered_at,cancelled_at,refunded_at,refunded_fen,"
     "buyer,receiver,phone,address,remark,items"
 )
 
@@ -166,6 +166,16 @@ def test_an_amount_that_changes_after_payment_contradicts(engine, tmp_path):
     before = everything(engine)
     assert import_orders(engine, changed, SHOP).anomalies == 0
     assert everything(engine) == before
+
+
+def test_a_cancelled_order_stays_cancelled_whichever_file_tells_of_its_payment(engine, tmp_path):
+    cancelled = {"cancelled_at": "2026-03-02 14:00:00"}
+    known_first = a_file(tmp_path, a_row("1", **cancelled), name="a.csv")
+    whole = a_file(tmp_path, a_row("1", **PAID, **cancelled), a_row("2", **PAID, **cancelled), name="b.csv")
+    import_orders(engine, known_first, SHOP)
+    import_orders(engine, whole, SHOP)
+    assert [(o.state, o.paid_fen) for o in rows(engine, Order)] == [("cancelled", 10_000)] * 2
+    assert anomalies(engine) == ["cancelled_since"]
 
 
 def test_bad_rows_go_to_the_quarantine_and_every_row_is_counted(engine, tmp_path):

@@ -62,7 +62,7 @@ def an_order(state=S.UNPAID, *, policy=None, **values):
         ),
         **dict.fromkeys(("waybill", "carrier", "delivered_at", "closed_at", "freight_fen", "discount_fen")),
         **{"no": "4711", "state": str(state), "policy": policy or shop(), "buyer_id": 1, "goods_key": "x"},
-        **{"lines": [line], "holds": [], "siblings": [], "remark": None, "buyer_message": None},
+        **{"lines": [line], "holds": [], "siblings": [], "known": {}, "remark": None, "buyer_message": None},
         **{
             "amount_fen": 10_000,
             "paid_fen": 10_000 if was_paid else 0,
@@ -295,6 +295,18 @@ def test_a_payment_a_second_before_the_deadline_reopens_a_cancelled_order():
     assert "dispatch_cutoff" in set_timers(rows)
 
 
+@pytest.mark.parametrize(
+    ("cancelled_at", "dest", "surprises"),
+    [(PAID_AT, S.CANCELLED, ["cancelled_since"]), (PAID_AT - A_SECOND, S.PAID, [])],
+)
+def test_a_payment_from_before_its_cancellation_does_not_bring_an_order_back(cancelled_at, dest, surprises):
+    """Whichever of the two we hear of first: what nobody wants any more must not leave."""
+    order = an_order(S.CANCELLED, known={"cancel": (cancelled_at, {})}, closed_at=cancelled_at)
+    change, rows = decide(order, "pay", PAID_AT, by="platform", amount_fen=10_000)
+    assert (change.dest, order.paid_fen, noted(rows)) == (dest, 10_000, surprises)
+    assert ("late_payment", "staff") not in whats(rows)
+
+
 @pytest.mark.parametrize(("at", "surprises"), [(PLACED_AT - A_SECOND, ["before_placed"]), (PLACED_AT, [])])
 def test_a_payment_from_before_the_order_was_placed_is_kept_and_noted(at, surprises):
     order = an_order()
@@ -320,7 +332,7 @@ def test_an_operator_lets_a_late_payment_in_and_the_promise_counts_from_then():
     change, rows = decide(order, "reopen", at, by="lin")
     assert change.dest == S.PAID
     assert f"{order.promise_on}" == "2026-03-06"
-    assert of(Settle, rows) == [Settle(("late_payment",))]
+    assert of(Settle, rows) == [Settle(("late_payment", "cancelled_since"))]
 
 
 def test_an_order_nobody_paid_is_not_reopened_and_both_reasons_are_named():
