@@ -64,20 +64,12 @@ def submitted(prefect, page, no: str):
     """The run that the form has started; on a slow machine the page may not hear the first click."""
     for _ in range(30):
         page.wait_for_timeout(2_000)
-        with prefect.client() as client:
-            [run] = client.read_flow_runs(limit=1, sort=newest()) or [None]
-        if run and run.parameters.get("case_no") == no:
+        if run := prefect.run_of("remind-unpaid/by-hand", case_no=no):
             return run
         button = page.get_by_role("button", name="Submit")
         if button.is_visible() and button.is_enabled():
             button.click()
     raise AssertionError(f"the form started no run: {page.url}")
-
-
-def newest():
-    from prefect.client.schemas.sorting import FlowRunSort
-
-    return FlowRunSort.EXPECTED_START_TIME_DESC
 
 
 def test_a_cutoff_shows_its_manifest_and_what_stays_behind(prefect, shop_day, page):

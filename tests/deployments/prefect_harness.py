@@ -42,6 +42,17 @@ class Harness:
                 time.sleep(0.1)
         return run
 
+    def run_of(self, deployment: str, **parameters: Any) -> Any:
+        """The run that somebody else has started with these parameters, None when there is none: the server
+        is shared, so the newest run may be one that a timetable has planned for tomorrow."""
+        from prefect.client.schemas.filters import DeploymentFilter
+
+        with self.client() as client:
+            found = client.read_deployment_by_name(deployment)
+            of_it = DeploymentFilter(id={"any_": [found.id]})
+            runs = client.read_flow_runs(deployment_filter=of_it)
+        return next((r for r in runs if r.parameters.items() >= parameters.items()), None)
+
     def run(self, deployment: str, **parameters: Any) -> Any:
         return self.until_final(self.start(deployment, **parameters))
 

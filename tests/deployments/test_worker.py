@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 
 import pytest
-from prefect.client.schemas.sorting import FlowRunSort
 
 from deployments.running import prepare
 
@@ -163,10 +162,8 @@ def test_the_command_of_prefect_starts_it(prefect):
 def test_digits_from_the_command_line_are_an_order_number(prefect):
     ended = prefect_command("deployment", "run", "remind-unpaid/by-hand", "-p", "case_no=123456")
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    with prefect.worker(), prefect.client() as client:
-        [run] = client.read_flow_runs(limit=1, sort=FlowRunSort.EXPECTED_START_TIME_DESC)
-        run = prefect.until_final(run)
-    assert run.parameters["case_no"] == 123456
+    with prefect.worker():
+        run = prefect.until_final(prefect.run_of("remind-unpaid/by-hand", case_no=123456))
     assert run.state.message.startswith("there is no order '123456'")
 
 
