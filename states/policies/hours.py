@@ -1,69 +1,22 @@
-"""When a desk is there to talk to people: reminders and calls wait for these hours, deadlines do not."""
+"""When a desk is there: reminders and calls wait for these hours, and what we owe is counted in them."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
 from functools import cached_property
-from typing import Annotated, NamedTuple, Self
+from typing import Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, PlainSerializer, PlainValidator, model_validator
+from pydantic import model_validator
 
-from states.policies.moments import clock_change, moment, utc
+from states.policies.moments import clock_change, utc
 from states.policies.settings import Policy
+from states.policies.windows import DAY, Window, Windows
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-DAY = 24 * 60
-HORIZON = 15  # days: a week, and one more should a clock put forward swallow the week's only window
-
-
-class Window(NamedTuple):
-    """From one minute of the day up to, not including, another; `end` above 24 h lies on the next day."""
-
-    start: int
-    end: int
-
-    def __str__(self) -> str:
-        end = self.end if self.end <= DAY else self.end - DAY
-        return f"{self.start // 60:02}:{self.start % 60:02}-{end // 60:02}:{end % 60:02}"
-
-
-def read_window(written: object) -> Window:
-    """`"09:00-17:30"`, `"18:00-02:00"` (over midnight), `"00:00-24:00"`; else ValueError with a sentence."""
-    if isinstance(written, Window):
-        return written
-    parts = (
-        re.fullmatch(r"(\d{1,2}):(\d\d) ?- ?(\d{1,2}):(\d\d)", written) if isinstance(written, str) else None
-    )
-    if parts is None:
-        raise ValueError(f'{written!r} is not a window of opening hours: write for example "09:00-17:30"')
-    hour, minute, end_hour, end_minute = map(int, parts.groups())
-    start, end = hour * 60 + minute, end_hour * 60 + end_minute
-    if max(minute, end_minute) > 59 or start >= DAY or end > DAY:
-        raise ValueError(f"{written!r} is no possible window: a day runs from 00:00 to 24:00")
-    if start == end:
-        raise ValueError(
-            f'{written!r} is no possible window: it is empty (write "00:00-24:00" for the whole day)'
-        )
-    return Window(start, end if end > start else end + DAY)
-
-
-def _a_list(written: object) -> object:
-    if isinstance(written, str):
-        raise ValueError(f'{written!r} is one window: write a list, ["{written}"]')
-    return written
-
-
-Windows = Annotated[
-    tuple[
-        Annotated[
-            Window, PlainValidator(read_window), PlainSerializer(str, return_type=str, when_used="json")
-        ],
-        ...,
-    ],
-    BeforeValidator(_a_list),
-]
+A_DAY = timedelta(days=1)
+A_MINUTE = timedelta(minutes=1)
 
 
 class OpeningHours(Policy):
@@ -110,31 +63,43 @@ class OpeningHours(Policy):
     def next_open(self, at: datetime, zone: ZoneInfo) -> datetime:
         """The first instant from `at` on, in UTC, at which the desk is open: `at` itself when it is."""
         at = utc(at)
-        local = at.astimezone(zone)
-        if self._holds(local):
+        if self._holds(at.astimezone(zone)):
             return at
-        minute, today = local.hour * 60 + local.minute, local.weekday()
-        for days in range(HORIZON):
-            for start, _ in self._week[(today + days) % 7]:
-                if days or start > minute:
-                    opening = moment(local.date() + timedelta(days), time(*divmod(start, 60)), zone)
-                    if opening.astimezone(zone).utcoffset() == local.utcoffset():
-                        return opening
-                    return self._next_open_over_a_clock_change(at, zone)
-        raise AssertionError("validated hours open within a week")
+        opens, _ = next(self._stretches(at, zone))
+        return opens
 
-    def _next_open_over_a_clock_change(self, at: datetime, zone: ZoneInfo) -> datetime:
-        """The same with all care: a start may come twice or never, the change itself may open the desk."""
-        today = at.astimezone(zone).date()
-        for day in (today + timedelta(days) for days in range(HORIZON)):
-            starts = [time(*divmod(start, 60)) for start, _ in self._week[day.weekday()]]
-            once = [moment(day, start, zone) for start in starts]
-            again = [datetime.combine(day, start, zone).replace(fold=1).astimezone(UTC) for start in starts]
-            ahead = [instant for instant in once + again if instant > at and self.is_open(instant, zone)]
-            if ahead:
-                change = clock_change(at, min(ahead), zone)
-                return change if change and self.is_open(change, zone) else min(ahead)
-        raise AssertionError("validated hours open within two weeks")
+    def after(self, at: datetime, span: timedelta, zone: ZoneInfo) -> datetime:
+        """The instant (UTC) at which the desk has been open for `span` since `at`, in real time.
+
+        What we promise "within 8 hours" is counted so (rules 87, 91): closed hours are not ours to answer in.
+        A span used up at closing time ends there, not at the next opening. ValueError for a span below nothing.
+        """
+        if span < timedelta(0):
+            raise ValueError(f"a desk is not open for {span}: opening time only grows")
+        if not span:
+            return utc(at)
+        for opens, closes in self._stretches(utc(at), zone):
+            if opens + span <= closes:
+                return opens + span
+            span -= closes - opens
+        raise AssertionError("validated hours open again and again")
+
+    def _stretches(self, at: datetime, zone: ZoneInfo) -> Iterator[tuple[datetime, datetime]]:
+        """When the desk is open from `at` on, in UTC, without end: each opening of a window, cut at clock changes.
+
+        Between two changes the wall clock runs like any other, so a window is only moved by the offset.
+        """
+        while True:
+            until = clock_change(at, at + A_DAY, zone) or at + A_DAY
+            offset = at.astimezone(zone).utcoffset()
+            today = (at + offset).date()
+            for day in (today, today + A_DAY):
+                midnight = datetime.combine(day, time(), UTC) - offset
+                for start, end in self._week[day.weekday()]:
+                    opens, closes = midnight + start * A_MINUTE, midnight + end * A_MINUTE
+                    if closes > at and opens < until:
+                        yield max(opens, at), min(closes, until)
+            at = until
 
     def _holds(self, local: datetime) -> bool:
         minute = local.hour * 60 + local.minute

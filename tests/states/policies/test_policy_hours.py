@@ -12,6 +12,7 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 BERLIN = ZoneInfo("Europe/Berlin")
 A_MICROSECOND = timedelta(microseconds=1)
+A_SECOND = timedelta(seconds=1)
 A_MINUTE = timedelta(minutes=1)
 
 
@@ -178,3 +179,106 @@ def test_the_next_opening_is_open_and_nothing_before_it_is(desk, place, minutes)
     while moment < opening:
         assert not desk.is_open(moment, zone)
         moment += A_MINUTE
+
+
+# -- opening time -----------------------------------------------------------------------------------
+
+AFTER_SALES = OpeningHours(daily=["10:00-19:00"])  # rule 91
+
+
+def hours(count: float) -> timedelta:
+    return timedelta(hours=count)
+
+
+def test_what_is_asked_in_the_evening_is_answered_in_the_next_days_opening_time():
+    """Asked at 17:00: two hours are left of the day, two more come the next morning."""
+    asked = at(2026, 3, 2, 17)
+    assert AFTER_SALES.after(asked, hours(2) - A_MICROSECOND, SHANGHAI) == at(2026, 3, 2, 19) - A_MICROSECOND
+    assert AFTER_SALES.after(asked, hours(2), SHANGHAI) == at(2026, 3, 2, 19)
+    over_night = AFTER_SALES.after(asked, hours(2) + A_MICROSECOND, SHANGHAI)
+    assert over_night == at(2026, 3, 3, 10) + A_MICROSECOND
+    assert AFTER_SALES.after(asked, hours(4), SHANGHAI) == at(2026, 3, 3, 12)
+    assert AFTER_SALES.after(asked, hours(4), SHANGHAI).tzinfo is UTC
+
+
+@pytest.mark.parametrize("asked", [at(2026, 3, 2, 19), at(2026, 3, 3, 3, 17), at(2026, 3, 3, 10)])
+def test_while_the_desk_is_closed_no_time_passes(asked):
+    assert AFTER_SALES.after(asked, hours(4), SHANGHAI) == at(2026, 3, 3, 14)
+
+
+def test_the_last_moment_before_closing_and_the_first_after_opening_count():
+    closing, opening = at(2026, 3, 2, 19), at(2026, 3, 2, 10)
+    assert AFTER_SALES.after(closing - A_SECOND, hours(4), SHANGHAI) == at(2026, 3, 3, 14) - A_SECOND
+    assert AFTER_SALES.after(opening - A_SECOND, hours(4), SHANGHAI) == at(2026, 3, 2, 14)
+    assert AFTER_SALES.after(opening + A_SECOND, hours(4), SHANGHAI) == at(2026, 3, 2, 14) + A_SECOND
+
+
+def test_the_lunch_break_and_the_free_sunday_do_not_count():
+    assert DESK.after(at(2026, 3, 2, 11), hours(1.5), SHANGHAI) == at(2026, 3, 2, 14)
+    saturday = at(2026, 3, 7, 23)
+    assert DESK.after(saturday, hours(1), SHANGHAI) == at(2026, 3, 9, 9, 30)
+
+
+def test_a_window_over_midnight_runs_on_through_it():
+    desk = OpeningHours(daily=["18:00-02:00"])
+    assert desk.after(at(2026, 3, 2, 23), hours(3), SHANGHAI) == at(2026, 3, 3, 2)
+    assert desk.after(at(2026, 3, 2, 23), hours(4), SHANGHAI) == at(2026, 3, 3, 19)
+
+
+def test_at_a_desk_that_is_always_there_all_time_counts():
+    desk = OpeningHours(daily=["00:00-24:00"])
+    assert desk.after(at(2026, 3, 2, 23, 59), timedelta(40, 7), SHANGHAI) == at(2026, 4, 11, 23, 59, 7)
+
+
+def test_an_hour_that_the_clock_skips_is_not_worked():
+    """Berlin, 29 March 2026: from 02:00 to 03:00."""
+    desk = OpeningHours(daily=["01:00-04:00"])
+    opening = at(2026, 3, 29, 1, zone=BERLIN)
+    assert desk.after(opening, hours(2), BERLIN) == at(2026, 3, 29, 4, zone=BERLIN)
+    assert desk.after(opening, hours(3), BERLIN) == at(2026, 3, 30, 2, zone=BERLIN)
+
+
+def test_an_hour_that_comes_twice_is_worked_twice():
+    """Berlin, 25 October 2026: from 03:00 back to 02:00."""
+    desk = OpeningHours(daily=["01:00-04:00"])
+    opening = at(2026, 10, 25, 1, zone=BERLIN)
+    assert desk.after(opening, hours(2), BERLIN) == datetime(2026, 10, 25, 1, tzinfo=UTC)
+    assert desk.after(opening, hours(4), BERLIN) == datetime(2026, 10, 25, 3, tzinfo=UTC)
+
+
+def test_nothing_is_over_at_once_and_less_than_nothing_is_no_span():
+    closed = at(2026, 3, 2, 3)
+    assert AFTER_SALES.after(closed, timedelta(0), SHANGHAI) == closed
+    with pytest.raises(ValueError, match="only grows"):
+        AFTER_SALES.after(closed, -A_SECOND, SHANGHAI)
+
+
+def test_opening_time_is_counted_from_an_instant():
+    with pytest.raises(ValueError, match="no UTC offset"):
+        AFTER_SALES.after(datetime(2026, 3, 2, 9), hours(1), SHANGHAI)  # noqa: DTZ001
+
+
+@given(any_hours(), st.sampled_from(NEAR_A_CHANGE), st.integers(0, 2 * 24 * 60), st.integers(1, 30 * 60))
+def test_a_walk_through_the_minutes_finds_the_desk_open_for_exactly_the_span(desk, place, minutes, span):
+    zone, start = place
+    asked = start + timedelta(minutes=minutes)
+    over = desk.after(asked, span * A_MINUTE, zone)
+    worked, minute = 0, asked
+    while worked < span and minute < over:
+        worked += desk.is_open(minute, zone)
+        minute += A_MINUTE
+    assert (worked, minute) == (span, over)
+
+
+@given(
+    any_hours(),
+    st.sampled_from(NEAR_A_CHANGE),
+    st.lists(st.timedeltas(timedelta(0), timedelta(2)), min_size=2, max_size=2).map(sorted),
+    st.lists(st.timedeltas(timedelta(0), timedelta(3)), min_size=2, max_size=2).map(sorted),
+)
+def test_asking_later_or_for_more_is_never_over_earlier(desk, place, waits, spans):
+    (zone, start), (short, long) = place, spans
+    sooner, later = (start + wait for wait in waits)
+    assert desk.after(sooner, short, zone) >= sooner + short
+    assert desk.after(sooner, short, zone) <= desk.after(later, short, zone)
+    assert desk.after(sooner, short, zone) <= desk.after(sooner, long, zone)
