@@ -23,6 +23,30 @@ class OutsideFailed(KefuError):
     """Something outside of kefu does not answer or is not as it should be; ours is in order."""
 
 
+class GatewayError(OutsideFailed):
+    """An outside party did not do what we asked. `unknown`: it may have, all the same; nobody can tell yet."""
+
+    unknown = False
+
+
+class GatewayUnavailable(GatewayError):
+    """Ask again later, with the same idempotency key: it did not answer, or not so that we understand."""
+
+    def __init__(
+        self, message: str, *, unknown: bool = True, code: str = "gateway_unavailable", where: str = ""
+    ) -> None:
+        super().__init__(message, code=code, where=where)
+        self.unknown = unknown
+
+
+class GatewayRejected(GatewayError):
+    """Asking again will not help, a person looks: it read what we asked and said no, with this HTTP `status`."""
+
+    def __init__(self, message: str, *, status: int, code: str = "gateway_rejected", where: str = "") -> None:
+        super().__init__(message, code=code, where=where)
+        self.status = status
+
+
 class Refused(KefuError):
     """We were asked to decide, and the answer is no; `reasons` says why, all of it."""
 
