@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from states.policies import return_money_reasons as money
 from states.policies import return_reasons as why
 from states.policies.freight import Payer
 from states.policies.moments import utc
@@ -29,38 +30,6 @@ class Finding(NamedTuple):
 
     answer: Answer | None
     reason: Reason
-
-
-def impossible(claim: Claim) -> Iterator[Reason]:
-    """Why there is nothing to judge: an order that holds no money, pieces or amounts that are not there."""
-    order, amount_fen = claim.order, claim.request.amount_fen
-    if order.state == "cancelled" and not order.left_fen:
-        yield why.CANCELLED
-    elif order.state == "unpaid" or (order.amount_fen and not order.paid_fen):
-        yield why.NOT_PAID
-    elif order.state == "refunded" or (order.paid_fen and not order.left_fen):
-        yield why.ALREADY_REFUNDED
-    elif amount_fen is not None and amount_fen < 1:
-        yield why.BAD_AMOUNT
-    elif amount_fen is not None and amount_fen > order.left_fen:
-        yield why.above_what_is_left(amount_fen, order.left_fen)
-    yield from _impossible_pieces(claim)
-
-
-def _impossible_pieces(claim: Claim) -> Iterator[Reason]:
-    bought = {line.position: line for line in claim.order.goods}
-    if not claim.asked and claim.kind is not K.COMPENSATION:
-        yield why.ALL_RETURNED
-    for position in sorted({a.position for a in claim.asked}):
-        pieces = [a.quantity for a in claim.asked if a.position == position]
-        if (line := bought.get(position)) is None:
-            yield why.no_such_line(position)
-        elif len(pieces) > 1:
-            yield why.line_named_twice(position)
-        elif pieces[0] < 1:
-            yield why.bad_quantity(line, pieces[0])
-        elif pieces[0] > line.quantity - line.returned:
-            yield why.more_than_bought(line, pieces[0])
 
 
 def findings(claim: Claim) -> Iterator[Finding]:
@@ -138,18 +107,18 @@ def _no_reason(claim: Claim) -> Iterator[Finding]:
 def _compensation(claim: Claim) -> Finding:
     asked, limit = claim.request.amount_fen, claim.limit_fen
     if asked is None:
-        return Finding(LOOK, why.AMOUNT_NEEDED)
+        return Finding(LOOK, money.AMOUNT_NEEDED)
     if asked > limit:
-        return Finding(LOOK, why.above_limit(asked, limit))
-    return Finding(ALLOWED, why.within_limit(limit))
+        return Finding(LOOK, money.above_limit(asked, limit))
+    return Finding(ALLOWED, money.within_limit(limit))
 
 
 def _amount(claim: Claim) -> Iterator[Finding]:
     asked, share = claim.request.amount_fen, sum(part.fen for part in claim.parts)
     if asked is not None and asked > share:
-        yield Finding(LOOK, why.above_share(asked, share))
+        yield Finding(LOOK, money.above_share(asked, share))
     if any(claim.staying) and len(claim.order.goods) > 1 and not prices_known(claim.order):
-        yield Finding(LOOK, why.PRICES_UNKNOWN)
+        yield Finding(LOOK, money.PRICES_UNKNOWN)
 
 
 def grounds(claim: Claim) -> Iterator[Finding]:

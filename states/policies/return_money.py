@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from states.policies import return_reasons as why
+from states.policies import return_money_reasons as why
 from states.policies.freight import Payer
 from states.policies.return_requests import BoughtLine, BoughtOrder, JudgedLine, RefundPart, ReturnKind
 from states.reasons import Reason

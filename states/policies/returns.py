@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, StringConstraints, model_validator
 
 from states.policies.moments import utc
 from states.policies.return_claims import Claim
-from states.policies.return_findings import Finding, findings, grounds, impossible
+from states.policies.return_obstacles import impossible
 from states.policies.return_requests import (
     PERSONAL,
-    Answer,
     BoughtLine,
     BoughtOrder,
     Evidence,
@@ -23,13 +22,14 @@ from states.policies.return_requests import (
     ReturnRequest,
     Verdict,
 )
-from states.policies.settings import Duration, Fen, Policy
+from states.policies.return_verdicts import judged
+from states.policies.settings import Duration, Fen, Policy, write_duration
 from states.reasons import Reason
 
 K, R = ReturnKind, ReturnReason
-ABOUT_THE_KIND = {"remedy_not_open", "order_anew", "nothing_shipped"}
 Percent = Annotated[int, Field(strict=True, ge=0, le=100)]
 Word = Annotated[str, Field(min_length=1)]
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 
 class CompensationLimits(Policy):
@@ -51,11 +51,20 @@ class CompensationLimits(Policy):
         return min(max(limit - order.compensated_fen, 0), order.left_fen)
 
 
-class ReturnPolicy(Policy):
-    """A shop's after-sales rules (35, 55, 69, 72-80, 84, 85, 88).
+class ReturnAddress(Policy):
+    """Where the buyer sends a parcel back to: consignee, telephone and address, as rule 83 wants them told."""
 
-    Durations are elapsed time: seven days are 7 x 24 h to the second, across midnight and any clock change, and
-    the last second is still in time: rule 78 refuses what was received *more* than seven days ago.
+    consignee: Line
+    phone: Line
+    address: Line
+
+
+class ReturnPolicy(Policy):
+    """A shop's after-sales rules (35, 55, 69, 72-80, 82-85, 87, 88, 91).
+
+    The buyer's deadlines are elapsed time: seven days are 7 x 24 h to the second, across midnight and any clock
+    change, and the last second is still in time: rule 78 refuses what was received *more* than seven days ago.
+    Ours are desk time: only the hours count in which the after-sales desk is open (rule 91).
     """
 
     no_reason_within: Duration = timedelta(days=7)  # of receipt
@@ -88,6 +97,36 @@ class ReturnPolicy(Policy):
     compensation: CompensationLimits = CompensationLimits()
     lost_free_freight_fen: Fen = 0  # kept back when a wish takes the order below the free-shipping amount
     gift_kept_fen: Fen = 0  # kept back for each gift that stays when by a wish all goods go back
+    supervisors: tuple[Line, ...] = ()  # who may grant more than `compensation` does; none: any named person
+    desk: str | None = None  # the after-sales desk, whose hours count (rule 91); None: the payment desk
+    address: ReturnAddress | None = None  # of parcels that come back; None: the desk tells it by hand
+
+    # What we owe, in desk time; rule 87 asks for the shortest time and names none.
+    judge_within: Duration = timedelta(hours=4)  # of a doubtful request: a person has looked at it
+    inspect_within: Duration = timedelta(hours=8)  # of the parcel's arrival: it is inspected
+    dispute_within: Duration = timedelta(hours=16)  # of the buyer's objection: the dispute is settled
+
+    # What the buyer owes, in elapsed time.
+    evidence_reminder_after: Duration = timedelta(hours=24)  # of our asking for evidence
+    evidence_within: Duration = timedelta(days=7)  # of our asking; later the request has lapsed
+    waybill_reminder_after: Duration = timedelta(days=3)  # of our telling where to send it
+    waybill_within: Duration = timedelta(days=7)  # by then carrier and waybill are told to us (rule 82)
+    parcel_within: Duration = timedelta(days=10)  # of the waybill; later somebody asks the carrier (rule 82)
+
+    @model_validator(mode="after")
+    def _reminded_before_it_is_too_late(self) -> Self:
+        wrong = [
+            f"{asked}_reminder_after ({write_duration(reminder)}) must be shorter than"
+            f" {asked}_within ({write_duration(limit)})"
+            for asked, reminder, limit in (
+                ("evidence", self.evidence_reminder_after, self.evidence_within),
+                ("waybill", self.waybill_reminder_after, self.waybill_within),
+            )
+            if reminder >= limit
+        ]
+        if wrong:
+            raise ValueError(", and ".join(wrong))
+        return self
 
     def verdict(
         self, order: BoughtOrder, request: ReturnRequest, *, free_from_fen: int | None = None
@@ -96,12 +135,11 @@ class ReturnPolicy(Policy):
 
         `free_from_fen` is the amount from which the order shipped free. Raises ValueError for a time without offset.
         """
-        claim = Claim(self, order, request, free_from_fen)
-        if obstacles := tuple(impossible(claim)):
-            return Verdict(Answer.REFUSED, obstacles, claim.kind)
-        found = list(findings(claim))
-        answer = max((finding.answer for finding in found if finding.answer), key=list(Answer).index)
-        return (_refused if answer is Answer.REFUSED else _open)(claim, answer, found)
+        return judged(Claim(self, order, request, free_from_fen))
+
+    def obstacles(self, order: BoughtOrder, request: ReturnRequest) -> tuple[Reason, ...]:
+        """Why there is nothing to judge, so no case to open; empty where the rules have the word."""
+        return tuple(impossible(Claim(self, order, request, None)))
 
     def until(self, order: BoughtOrder, reason: ReturnReason) -> datetime | None:
         """The last moment (UTC) for this reason; None: there is none, or the receipt is not known."""
@@ -113,43 +151,3 @@ class ReturnPolicy(Policy):
         text = f"{line.sku}\n{line.title}".casefold()
         found = (kind for kind, words in self.goods.items() if any(word.casefold() in text for word in words))
         return tuple(found) or (GoodsClass.ORDINARY,)
-
-
-def _open(claim: Claim, answer: Answer, found: list[Finding]) -> Verdict:
-    reasons = _sorted([*found, *grounds(claim)], (Answer.A_PERSON_MUST_LOOK, Answer.ALLOWED, None))
-    return Verdict(
-        answer,
-        reasons,
-        claim.kind,
-        until=claim.until,
-        anchor=claim.anchor,
-        parts=claim.parts,
-        outward=claim.payer,
-        back=None if claim.kind is K.RESHIP else claim.payer,
-        remedies=claim.open_remedies,
-        evidence_wanted=claim.evidence_wanted,
-        cooling_until=claim.cooling_until,
-        limit_fen=claim.limit_fen,
-        lines=claim.lines,
-    )
-
-
-def _refused(claim: Claim, answer: Answer, found: list[Finding]) -> Verdict:
-    """A no is not watered down with what would have spoken for a yes; the wrong kind leaves the others open."""
-    reasons = _sorted(found, (Answer.REFUSED, Answer.A_PERSON_MUST_LOOK, None))
-    against = {finding.reason.code for finding in found if finding.answer is Answer.REFUSED}
-    return Verdict(
-        answer,
-        reasons,
-        claim.kind,
-        until=claim.until,
-        anchor=claim.anchor,
-        remedies=claim.open_remedies if against <= ABOUT_THE_KIND else (),
-        lines=claim.lines,
-    )
-
-
-def _sorted(found: list[Finding], answers: tuple[Answer | None, ...]) -> tuple[Reason, ...]:
-    """The reasons for these answers, in this sequence, each once."""
-    reasons = (finding.reason for answer in answers for finding in found if finding.answer is answer)
-    return tuple(dict.fromkeys(reasons))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo
@@ -38,7 +38,7 @@ def _phone_region(code: str) -> str:
 class ShopPolicies(Policy):
     """One shop: who it is, when its desks are there, and its policies.
 
-    The methods answer for this shop, with its zone and the contact hours of its payment desk.
+    The methods answer for this shop, with its zone and the hours of its desks.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
@@ -59,16 +59,22 @@ class ShopPolicies(Policy):
     )  # a version stored before there were any: where silent, a person looks
 
     @model_validator(mode="after")
-    def _desk_exists(self) -> Self:
-        if self.payment.desk not in self.desks:
-            known = ", ".join(self.desks) or "none"
-            raise ValueError(f"payment.desk: there is no desk {self.payment.desk!r}, only {known}")
+    def _desks_exist(self) -> Self:
+        known = ", ".join(self.desks) or "none"
+        for setting, desk in (("payment.desk", self.payment.desk), ("returns.desk", self.returns.desk)):
+            if desk is not None and desk not in self.desks:
+                raise ValueError(f"{setting}: there is no desk {desk!r}, only {known}")
         return self
 
     @property
     def contact_hours(self) -> OpeningHours:
         """When buyers may be reminded or called about a payment."""
         return self.desks[self.payment.desk]
+
+    @property
+    def after_sales_hours(self) -> OpeningHours:
+        """When somebody is there for returns (rule 91); where no desk is named for them, the payment desk's."""
+        return self.desks[self.returns.desk or self.payment.desk]
 
     def pay_by(self, placed_at: datetime) -> datetime:
         """See PaymentPolicy.pay_by."""
@@ -110,3 +116,16 @@ class ShopPolicies(Policy):
         """See ReturnPolicy.verdict."""
         tariff = self.freight and (self.freight.by_distance or self.freight.by_region)
         return self.returns.verdict(order, request, free_from_fen=tariff.free_from_fen if tariff else None)
+
+    def obstacles(self, order: BoughtOrder, request: ReturnRequest) -> tuple[Reason, ...]:
+        """See ReturnPolicy.obstacles."""
+        return self.returns.obstacles(order, request)
+
+    def desk_time(self, at: datetime, span: timedelta) -> datetime:
+        """When (UTC) the after-sales desk has been open for `span` since `at`: by then we have answered (87, 91)."""
+        return self.after_sales_hours.after(at, span, self.zone)
+
+    def desk_opens(self, at: datetime) -> datetime | None:
+        """When (UTC) the after-sales desk opens next, for who writes outside its hours (188); None: it is open."""
+        hours = self.after_sales_hours
+        return None if hours.is_open(at, self.zone) else hours.next_open(at, self.zone)

@@ -1,4 +1,4 @@
-from datetime import time, timedelta
+from datetime import datetime, time, timedelta
 from pathlib import Path
 
 import pytest
@@ -60,6 +60,19 @@ def test_the_four_shops_keep_the_rules_of_their_sources():
     assert olist.zone.key == "America/Sao_Paulo"
 
 
+def test_the_two_shops_of_the_rules_say_where_parcels_come_back_to_and_when_somebody_is_there():
+    """Rules 83 and 91; the address is a sample that no parcel can reach."""
+    bags, kitchen = (load_shop_file(SHOPS / f"{name}.toml") for name in ("bag-studio", "urumqi-kitchen"))
+    for shop in (bags, kitchen):
+        assert shop.after_sales_hours == shop.desks["after_sales"]
+        assert "示例" in shop.returns.address.address
+        assert "示例" in shop.returns.address.consignee
+        assert set(shop.returns.address.phone) <= {"0", "-"}
+    monday_at_17 = datetime(2026, 3, 2, 17, tzinfo=bags.zone)
+    assert bags.desk_time(monday_at_17, bags.returns.judge_within) == monday_at_17 + timedelta(hours=19)
+    assert (bags.returns.supervisors, kitchen.returns.supervisors) == (("主管",), ())
+
+
 def test_a_typo_is_named_with_the_setting_it_may_have_meant(tmp_path):
     assert problems(tmp_path, "cutoff =", "cutof =") == [
         "a-shop.toml: dispatch.cutoff is missing",
@@ -84,6 +97,11 @@ def test_a_typo_is_named_with_the_setting_it_may_have_meant(tmp_path):
         ("[dispatch]", "[audit]\nrequired = 1\n[dispatch]", "audit.required should be a list, not 1"),
         ('desks.in_sales.daily = ["09:00-21:00"]', "desks = 1", "desks should be a table of settings, not 1"),
         ("title =", "colour = 50\ntitle =", "colour is not a setting"),
+        ("[dispatch]", "[returns]\ndesk = \"night\"\n[dispatch]", "returns.desk: there is no desk 'night'"),
+        ("[dispatch]", "[returns]\nwaybill_within = \"1 d\"\n[dispatch]",
+         "returns: waybill_reminder_after (3 d) must be shorter than waybill_within (1 d)"),
+        ("[dispatch]", "[returns.address]\nphone = \"1\"\naddress = \"x\"\n[dispatch]",
+         "returns.address.consignee is missing"),
     ],
 )  # fmt: skip
 def test_each_problem_is_one_sentence_with_its_place(tmp_path, old, new, sentence):

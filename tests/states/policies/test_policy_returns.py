@@ -93,6 +93,11 @@ def test_a_time_without_offset_is_no_time():
         asked("disliked", at=datetime(2026, 3, 3))  # noqa: DTZ001
 
 
+def test_the_shortest_wait_can_be_told_too():
+    verdict = ReturnPolicy(cooling=A_SECOND).verdict(UNSHIPPED, ReturnRequest(R.DISLIKED, RECEIVED))
+    assert "1秒" in verdict.reasons[0].zh
+
+
 # -- kinds ------------------------------------------------------------------------------------------
 
 
@@ -116,8 +121,10 @@ def test_a_parcel_counts_as_gone_by_its_state_also_when_nobody_told_the_moment(s
     assert (verdict.kind, codes(verdict)[0]) == (K.RETURN_REFUND, "receipt_unknown")
 
 
-def test_a_return_of_what_has_not_left_is_a_refund_before_shipping():
-    verdict = asked("disliked", "return_refund", order=UNSHIPPED)
+@pytest.mark.parametrize("state", ["paid", "verified", "released"])
+def test_a_return_of_what_has_not_left_is_a_refund_before_shipping(state):
+    """Released is with the warehouse, not yet with the carrier: it can still be stopped (rule 84)."""
+    verdict = asked("disliked", "return_refund", order=replace(UNSHIPPED, state=state))
     assert (verdict.answer, verdict.kind) == ("allowed", K.REFUND_UNSHIPPED)
     assert "not_shipped_yet" in codes(verdict)
 
@@ -244,6 +251,30 @@ def test_a_gift_goes_back_with_its_goods_and_not_alone():
     assert asked("quality", order=order, shop=shop, lines=[AskedLine(1, 2)]).refund_fen == 10_000
 
 
+@pytest.mark.parametrize("shop", [BAGS, KITCHEN], ids=lambda shop: shop.name)
+def test_a_policy_stored_before_returns_had_a_desk_and_deadlines_still_loads(shop):
+    old = shop.model_dump(mode="json")
+    for setting in (
+        "desk", "address", "judge_within", "inspect_within", "dispute_within", "evidence_reminder_after",
+        "evidence_within", "waybill_reminder_after", "waybill_within", "parcel_within", "supervisors",
+    ):  # fmt: skip
+        del old["returns"][setting]
+    loaded = ShopPolicies.model_validate(old)
+    returns, day, hour = loaded.returns, A_DAY, timedelta(hours=1)
+    assert (returns.desk, returns.address, returns.supervisors) == (None, None, ())
+    assert (returns.judge_within, returns.inspect_within, returns.dispute_within) == (
+        4 * hour,
+        8 * hour,
+        16 * hour,
+    )
+    assert (returns.evidence_reminder_after, returns.evidence_within) == (day, 7 * day)
+    assert (returns.waybill_reminder_after, returns.waybill_within) == (3 * day, 7 * day)
+    assert returns.parcel_within == 10 * day
+    assert loaded.after_sales_hours == loaded.contact_hours
+    request = ReturnRequest(R.DISLIKED, RECEIVED + A_DAY)
+    assert loaded.verdict(ORDER, request) == shop.verdict(ORDER, request)
+
+
 def test_a_policy_stored_before_there_were_returns_still_loads_and_lets_a_person_look():
     old = BAGS.model_dump(mode="json")
     del old["returns"]
@@ -274,6 +305,17 @@ def test_an_order_that_holds_nothing_gives_nothing_back(change, code):
     for kind in ("return_refund", "refund_unshipped", "exchange", "reship"):
         verdict = asked("quality", kind, order=replace(ORDER, **change))
         assert (verdict.answer, codes(verdict), verdict.refund_fen) == ("refused", [code], 0)
+
+
+def test_what_cannot_be_opened_is_told_apart_from_what_the_rules_decline():
+    """An order that is not paid makes no case; an eighth day makes one, and it is declined (rule 78)."""
+    unpaid = replace(UNSHIPPED, state="unpaid", paid_fen=0)
+    late = ReturnRequest(R.DISLIKED, RECEIVED + 8 * A_DAY)
+    obstacles = BAGS.obstacles(unpaid, late)
+    assert [reason.code for reason in obstacles] == ["not_paid"]
+    assert BAGS.verdict(unpaid, late).reasons == obstacles
+    assert BAGS.obstacles(ORDER, late) == ()
+    assert BAGS.verdict(ORDER, late).answer == "refused"
 
 
 def test_money_on_a_cancelled_order_is_seen_to_by_a_person():
@@ -405,8 +447,29 @@ def test_what_was_granted_before_counts():
         {"cooling": "soon"},
         {"order_anew": 1},
         {"remedies": {"quality": ["hug"]}},
+        {"address": {"consignee": "售后", "phone": "000-0000-0000"}},
+        {"address": {"consignee": "售后", "phone": "000-0000-0000", "address": " "}},
+        {"address": {"consignee": "", "phone": "000-0000-0000", "address": "无名路0号"}},
+        {"address": {"consignee": "售后", "phone": "", "address": "无名路0号"}},
+        {"supervisors": ["主管", " "]},
     ],
 )
 def test_settings_that_say_nothing_sensible_are_refused(settings):
     with pytest.raises(ValidationError):
         ReturnPolicy.model_validate(settings)
+
+
+@pytest.mark.parametrize("asked_for", ["evidence", "waybill"])
+def test_a_buyer_is_reminded_before_it_is_too_late(asked_for):
+    reminder, limit = f"{asked_for}_reminder_after", f"{asked_for}_within"
+    ReturnPolicy.model_validate({reminder: "47 h", limit: "2 d"})
+    for late in ("48 h", "49 h"):
+        with pytest.raises(ValidationError, match=rf"{reminder} \(.*\) must be shorter than {limit} \(2 d\)"):
+            ReturnPolicy.model_validate({reminder: late, limit: "2 d"})
+    with pytest.raises(ValidationError, match=reminder):
+        ReturnPolicy.model_validate({limit: "12 h"})  # shorter than the reminder we set by ourselves
+
+
+def test_both_late_reminders_are_told_at_once():
+    with pytest.raises(ValidationError, match=r"evidence_within \(1 h\), and waybill_reminder_after \(3 d\)"):
+        ReturnPolicy.model_validate({"evidence_within": "1 h", "waybill_within": "1 h"})

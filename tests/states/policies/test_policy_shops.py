@@ -1,4 +1,4 @@
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from states.policies.shops import ShopPolicies
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
+A_SECOND = timedelta(seconds=1)
 
 
 def a_shop(**settings) -> ShopPolicies:
@@ -56,6 +57,43 @@ def test_phone_numbers_are_those_of_the_shops_region():
 def test_the_desk_of_the_payment_reminders_must_exist():
     with pytest.raises(ValidationError, match=r"payment.desk: there is no desk 'night', only in_sales"):
         a_shop(payment={"desk": "night"})
+
+
+def a_shop_with_two_desks(**settings) -> ShopPolicies:
+    desks = {"in_sales": {"daily": ["09:00-21:00"]}, "after_sales": {"daily": ["10:00-19:00"], "sat": []}}
+    return a_shop(zone="America/Sao_Paulo", desks=desks, returns={"desk": "after_sales"} | settings)
+
+
+def test_the_after_sales_desk_must_exist():
+    with pytest.raises(
+        ValidationError, match=r"returns.desk: there is no desk 'night', only in_sales, after"
+    ):
+        a_shop_with_two_desks(desk="night")
+
+
+def test_returns_are_seen_to_in_the_hours_of_the_after_sales_desk():
+    """Rule 91; 16 February 2018 is a Friday, on Saturday nobody is there, by Sunday summer time has ended."""
+    shop = a_shop_with_two_desks()
+    assert shop.after_sales_hours == shop.desks["after_sales"]
+    assert shop.contact_hours == shop.desks["in_sales"]
+    assert shop.desk_time(at(16, 17), timedelta(hours=2)) == at(16, 19)
+    assert shop.desk_time(at(16, 17), timedelta(hours=4)) == at(18, 12)
+
+
+def test_without_a_desk_of_their_own_returns_are_seen_to_at_the_payment_desk():
+    shop = a_shop_with_two_desks(desk=None)
+    assert shop.after_sales_hours == shop.contact_hours
+    assert shop.desk_time(at(16, 20), timedelta(hours=2)) == at(17, 10)
+
+
+def test_who_writes_to_a_closed_desk_is_told_when_it_opens():
+    """Rule 188: "our hours are 10:00-19:00, we see to your message then"."""
+    shop = a_shop_with_two_desks()
+    assert shop.desk_opens(at(16, 10) - A_SECOND) == at(16, 10)
+    assert shop.desk_opens(at(16, 10)) is None
+    assert shop.desk_opens(at(16, 19) - A_SECOND) is None
+    assert shop.desk_opens(at(16, 19)) == at(18, 10)
+    assert shop.desk_opens(at(16, 19)).tzinfo is UTC
 
 
 @pytest.mark.parametrize(
