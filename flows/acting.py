@@ -1,30 +1,31 @@
-"""What a person does to one order by hand: checked, told to `advance`, answered."""
+"""What a person does to one case by hand: checked, told to `advance`, answered."""
 
 from __future__ import annotations
 
 import difflib
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Engine
 
-from flows import clock
+from flows import clock, order_cases
 from flows.advance import advancing
 from flows.imports.cells import LARGEST_FEN
 from flows.masking import mask_text
-from flows.order_import import fact_key
 from flows.policy_store import current_policy
 from flows.requests import Outcome, Request, Status
-from flows.scope import find_order
+from flows.scope import find_case
 from models.database import reading
 from states.errors import BadInput, KefuError, Refused
-from states.orders import TIMERS, order_lifecycle
+from states.orders import TIMERS, fact_key, order_lifecycle
 
 UNNAMED = "operator"  # acts where no name was given; what needs a named person is refused
 
 
-def _amount(text: str) -> int:
+def amount(text: str) -> int:
+    """Fen, from digits. Raises ValueError with the end of a sentence."""
     digits = text.strip()
     if re.fullmatch(r"-[0-9]+", digits):
         raise ValueError("is negative")
@@ -35,34 +36,56 @@ def _amount(text: str) -> int:
     return int(digits)
 
 
-def _text(text: str) -> str:
+def words(text: str) -> str:
+    """A text that says something. Raises ValueError."""
     if not text.strip():
         raise ValueError("is empty")
     return text.strip()
 
 
-def _reason(text: str) -> str:
+def masked(text: str) -> str:
     """Shown wherever the order is: what looks like a telephone number in it is masked at once (promise 9)."""
-    return mask_text(_text(text))
+    return mask_text(words(text))
 
 
-# what can be told with a trigger: name → how it is read; a ! marks what must be told
-FACTS: dict[str, dict[str, Callable[[str], Any]]] = {
-    "pay": {"amount_fen!": _amount},
-    "refund": {"amount_fen!": _amount},
-    "refund_part": {"amount_fen!": _amount},
-    "ship": {"waybill!": _text, "carrier": _text},
-    "ship_part": {"waybill!": _text, "carrier": _text},
-    "hold": {"reason!": _reason, "until": _text},
-    "unhold": {"reason!": _reason},
-    "verify": {"override": _text},
-    "cancel": {"reason": _reason},
-    "close": {"reason": _reason},
-    "amend": {"receiver": _text, "phone": _text, "address": _text, "remark": _text, "amount_fen": _amount},
-}
-BY_HAND = sorted(
-    {*order_lifecycle.triggers} - {"place"} - {w.trigger for w in TIMERS.values()} | {"remind", "release"}
+Reads = Mapping[str, Mapping[str, Callable[[str], Any]]]
+
+
+@dataclass(frozen=True)
+class Hand:
+    """What a person may do to one kind of case: the triggers, and what is told with each, name → how it is read;
+    a ! marks what must be told. `key` says which facts happen to a case once."""
+
+    cases: Any
+    triggers: tuple[str, ...]
+    facts: Reads
+    key: Callable[[str, Mapping[str, Any]], str | None]
+
+
+ORDERS = Hand(
+    order_cases,
+    tuple(
+        sorted(
+            {*order_lifecycle.triggers} - {"place"} - {w.trigger for w in TIMERS.values()}
+            | {"remind", "release"}
+        )
+    ),
+    {
+        "pay": {"amount_fen!": amount},
+        "refund": {"amount_fen!": amount},
+        "refund_part": {"amount_fen!": amount},
+        "ship": {"waybill!": words, "carrier": words},
+        "ship_part": {"waybill!": words, "carrier": words},
+        "hold": {"reason!": masked, "until": words},
+        "unhold": {"reason!": masked},
+        "verify": {"override": words},
+        "cancel": {"reason": masked},
+        "close": {"reason": masked},
+        "amend": {"receiver": words, "phone": words, "address": words, "remark": words, "amount_fen": amount},
+    },
+    lambda trigger, told: fact_key(trigger, told) if trigger in KEYED else None,
 )
+KEYED = order_lifecycle.facts - {"hold", "amend", "opt_out"}  # what happens to an order once
 
 
 def act(
@@ -74,20 +97,24 @@ def act(
     at: str | None = None,
     by: str = UNNAMED,
     shop: str | None = None,
+    hand: Hand = ORDERS,
 ) -> Outcome:
-    """Tell a fact of an order, or decide about it.
+    """Tell a fact of a case, or decide about it.
 
     Raises BadInput (unknown trigger, fact or time, a time to come), NotFound, Refused (with every reason).
     """
+    kind = hand.cases.kind
     with reading(engine) as connection:
-        _, shop = find_order(connection, no, shop)
+        _, shop = find_case(connection, kind, no, shop)
         zone = current_policy(connection, shop).zone
-    if trigger not in BY_HAND:
+    if trigger not in hand.triggers:
         raise BadInput(
-            f"trigger {trigger!r} is unknown{_nearest(trigger, BY_HAND)}", code="unknown_trigger", where=no
+            f"trigger {trigger!r} is unknown{_nearest(trigger, hand.triggers)}",
+            code="unknown_trigger",
+            where=no,
         )
     moment = clock.not_in_the_future(clock.read_time(at, zone, what="--at"), "--at") if at else clock.now()
-    told = _read_facts(trigger, facts or {}, zone)
+    told = _read_facts(trigger, hand.facts.get(trigger, {}), facts or {}, zone)
     if "until" in told and told["until"] <= moment:
         raise BadInput(
             f"until: {told['until'].isoformat()} has passed already", code="bad_time", where="until"
@@ -95,21 +122,24 @@ def act(
     details = None
     if trigger == "amend":
         details, told = told, {"fields": sorted(told)}
-    key = fact_key(trigger, told) if trigger in KEYED else None
-    request = Request(shop, no, trigger, moment, by, told, key, details)
-    outcome = advancing(engine, [request], recorded_at=clock.now()).outcomes[0]
+    request = Request(shop, no, trigger, moment, by, told, hand.key(trigger, told), details)
+    advanced = advancing(engine, [request], recorded_at=clock.now(), cases=hand.cases)
+    return answered(kind, no, trigger, advanced.outcomes[0])
+
+
+def answered(kind: str, no: str, trigger: str, outcome: Outcome) -> Outcome:
+    """The outcome, unless the answer is no. Raises Refused with every reason, or KefuError."""
     if outcome.status is Status.REFUSED:
-        raise Refused(f"order {no}", trigger, outcome.reasons)
+        raise Refused(f"{kind} {no}", trigger, outcome.reasons)
     if outcome.status is Status.FAILED:
-        raise KefuError(f"order {no} could not be worked on: {outcome.error}", code="failed", where=no)
+        raise KefuError(f"{kind} {no} could not be worked on: {outcome.error}", code="failed", where=no)
     return outcome
 
 
-KEYED = order_lifecycle.facts - {"hold", "amend", "opt_out"}  # what happens to an order once
-
-
-def _read_facts(trigger: str, facts: Mapping[str, str], zone: Any) -> dict[str, Any]:
-    allowed = {name.rstrip("!"): read for name, read in FACTS.get(trigger, {}).items()}
+def _read_facts(
+    trigger: str, reads: Mapping[str, Callable[[str], Any]], facts: Mapping[str, str], zone: Any
+) -> dict[str, Any]:
+    allowed = {name.rstrip("!"): read for name, read in reads.items()}
     told: dict[str, Any] = {}
     for name, text in facts.items():
         if name not in allowed:
@@ -120,7 +150,7 @@ def _read_facts(trigger: str, facts: Mapping[str, str], zone: Any) -> dict[str, 
             told[name] = allowed[name](text)
         except ValueError as error:
             raise BadInput(f"fact {name}: {text!r} {error}", code="bad_fact", where=name) from None
-    missing = [n.rstrip("!") for n in FACTS.get(trigger, {}) if n.endswith("!") and n.rstrip("!") not in told]
+    missing = [n.rstrip("!") for n in reads if n.endswith("!") and n.rstrip("!") not in told]
     if missing or (trigger == "amend" and not told):
         names = ", ".join(missing or allowed)
         raise BadInput(f"{trigger} needs --fact {names}=…", code="missing_fact", where=trigger)

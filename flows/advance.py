@@ -58,12 +58,24 @@ def advance(
         case_id = request.case_id if isinstance(request, DueWork) else ids.get((request.shop, request.no))
         report.outcomes.append(_answer(request, works.get(case_id), broken))
     sound = [work for id_, work in works.items() if id_ not in broken]
-    _take_back(connection, cases.table, [id_ for id_ in broken if works[id_].old_version == 0])
+    never = [id_ for id_, w in works.items() if not w.old_version and (id_ in broken or not w.view.version)]
+    _take_back(connection, cases.table, never)
     ledger.begin_batches(connection, sound)
     if cases.save(connection, sound):
         raise StaleCases
     ledger.write(connection, cases.kind, sound, recorded_at=recorded_at, flow_run=flow_run, report=report)
+    if tells := [told for work in sound for told in work.tells]:
+        told = advance(connection, tells, recorded_at=recorded_at, flow_run=flow_run)
+        _all_heard(told)
+        report.anomalies += told.anomalies
     return report
+
+
+def _all_heard(told: Advanced) -> None:
+    """An order may say no to what a case tells it, but a case does not go on without its order."""
+    for outcome in told.outcomes:
+        if outcome.status in (Status.FAILED, Status.UNKNOWN):
+            raise RuntimeError(f"order {outcome.no} could not hear of it: {outcome.error or 'it is unknown'}")
 
 
 def advancing(
@@ -73,6 +85,7 @@ def advancing(
     recorded_at: datetime,
     flow_run: str | None = None,
     dry_run: bool = False,
+    cases: Any = order_cases,
 ) -> Advanced:
     """`advance` in a transaction of its own; tried again when another writer was quicker.
 
@@ -82,7 +95,7 @@ def advancing(
     def attempt(wanted: Sequence[Request | DueWork], *, trial: bool = False) -> Advanced:
         def once() -> Advanced:
             with transaction(engine, dry_run=dry_run or trial) as connection:
-                return advance(connection, wanted, recorded_at=recorded_at, flow_run=flow_run)
+                return advance(connection, wanted, recorded_at=recorded_at, flow_run=flow_run, cases=cases)
 
         return _insisting(once)
 
@@ -96,7 +109,9 @@ def advancing(
             raise
     advanced = attempt([r for r in requests if _case(r) not in bad])
     done = iter(advanced.outcomes)
-    advanced.outcomes = [_failed(r, bad[_case(r)]) if _case(r) in bad else next(done) for r in requests]
+    advanced.outcomes = [
+        _failed(cases.kind, r, bad[_case(r)]) if _case(r) in bad else next(done) for r in requests
+    ]
     return advanced
 
 
@@ -124,9 +139,9 @@ def _case(request: Request | DueWork) -> Any:
     return request.case_id if isinstance(request, DueWork) else (request.shop, request.no)
 
 
-def _failed(request: Request | DueWork, error: str) -> Outcome:
+def _failed(kind: str, request: Request | DueWork, error: str) -> Outcome:
     no = getattr(request, "no", "")
-    log.error("order %s could not be worked on: %s", no or f"id {request.case_id}", error)
+    log.error("%s %s could not be worked on: %s", kind, no or f"id {request.case_id}", error)
     return Outcome(request, Status.FAILED, no, error=error)
 
 
@@ -143,7 +158,7 @@ def _insisting(once: Callable[[], Advanced]) -> Advanced:
 
 
 def _take_back(connection: Connection, table: Table, ids: list[int]) -> None:
-    """The rows begun for cases that then could not be placed."""
+    """The rows begun for cases that then could not be placed, or were refused."""
     if ids:
         connection.execute(delete(table).where(table.c.id.in_(ids), table.c.version == 0))
 
@@ -166,5 +181,5 @@ def _answer(request: Request | DueWork, work: CaseWork | None, broken: dict[int,
         return Outcome(request, status, view.no, changes, tuple(work.refusals))
     except Exception as error:  # one bad case stops nothing (promise 8)
         broken[view.id] = mask_text(f"{type(error).__name__}: {error}")
-        log.error("order %s could not be worked on: %s", view.no, broken[view.id])
+        log.error("%s %s could not be worked on: %s", work.lifecycle.name, view.no, broken[view.id])
         return Outcome(request, Status.FAILED, view.no, error=broken[view.id])

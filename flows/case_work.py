@@ -14,9 +14,10 @@ from states.errors import Refused
 from states.lifecycle import Asked, Change, Lifecycle
 from states.order_reasons import contradicts
 from states.reasons import Reason
+from states.return_guards import UNSETTLED
 
 TIMER = "timer"  # the actor of whatever nobody asked for
-UNCOMPARED = {"assumed", "told", "round"}  # of a fact told again: not part of what it says
+UNCOMPARED = {"assumed", "told", "round", "case"}  # of a fact told again: not part of what it says
 
 
 @dataclass
@@ -35,6 +36,8 @@ class CaseWork:
     settled: list[tuple[tuple[str, ...], datetime, str]] = field(default_factory=list)
     batches: list[datetime] = field(default_factory=list)
     opted_out_at: datetime | None = None
+    tells: list[Request] = field(default_factory=list)  # what other cases hear of it
+    refunds: list[SimpleNamespace] = field(default_factory=list)  # asked for or settled by this work
     refusals: list[Reason] = field(default_factory=list)  # what the rules said no to when a timer asked
 
     # -- what is asked -------------------------------------------------------------------------------
@@ -118,6 +121,12 @@ class CaseWork:
                     self.batches.append(row.cutoff_at)
                 case f.OptOut():
                     self.opted_out_at = asked.at
+                case f.Tell():
+                    self._tell(row, asked)
+                case f.PayBack():
+                    self._pay_back(row, asked)
+                case f.SettleRefund():
+                    self._settle_refund(row, asked)
                 case f.Ask():
                     further += self._ask(row, asked.at)
         return further
@@ -232,6 +241,40 @@ class CaseWork:
                 if not any(h is hold for h in self.holds):
                     self.holds.append(hold)
 
+    # -- money, and what the order hears -----------------------------------------------------------------
+
+    def _tell(self, row: f.Tell, asked: Asked) -> None:
+        view = self.view
+        by = f"{self.lifecycle.name} {view.no}"
+        no = row.no or view.order.no
+        self.tells.append(Request(view.shop, no, row.trigger, asked.at, by, row.facts, row.key, row.details))
+
+    def _pay_back(self, row: f.PayBack, asked: Asked) -> None:
+        """The intent, stored before anybody is asked to pay (promise 7)."""
+        view, number = self.view, len(self.view.refunds) + 1
+        refund = SimpleNamespace(
+            id=None,
+            key=f"{view.shop}/{self.lifecycle.name}/{view.no}/refund/{number}",
+            round=number,
+            fen=row.fen,
+            elsewhere_fen=max(view.order.refunded_fen - view.order.repaid_fen, 0),
+            state="requested",
+            requested_at=asked.at,
+            settled_at=None,
+            refund_ref=None,
+            error=None,
+        )
+        view.refunds.append(refund)
+        self.refunds.append(refund)
+
+    def _settle_refund(self, row: f.SettleRefund, asked: Asked) -> None:
+        for refund in self.view.refunds:
+            if refund.state in UNSETTLED:
+                refund.state = "succeeded" if row.paid else "failed"
+                refund.settled_at, refund.refund_ref, refund.error = asked.at, row.refund_ref, row.error
+                if not any(r is refund for r in self.refunds):
+                    self.refunds.append(refund)
+
     def _note(self, note: f.Note, asked: Asked | Request) -> None:
         reason: Reason = note.reason
         self.notes.append(
@@ -249,11 +292,12 @@ class CaseWork:
 
 
 def differences(request: Request, known_at: datetime, known: dict) -> dict[str, tuple[Any, Any]]:
-    """What a fact told again says otherwise, by name: as known, as told. A time that was assumed says nothing."""
+    """What a fact told again says otherwise, by name: as known, as told. A time that was assumed
+    says nothing, nor do two clocks where we did it ourselves."""
     told = plain(request.facts)
     names = sorted({*told, *known} - UNCOMPARED)
     differing = {n: (known.get(n), told.get(n)) for n in names if known.get(n) != told.get(n)}
-    if request.at != known_at and not (told.get("assumed") or known.get("assumed")):
+    if request.at != known_at and not any(said.get("assumed") or "case" in said for said in (told, known)):
         differing["at"] = (f"{known_at:%FT%TZ}", f"{request.at:%FT%TZ}")
     return differing
 

@@ -41,6 +41,10 @@ TOLD = {
     "repromise": ("{by}重新承诺了发货时间", "{by} promised anew"),
     "hold": ("{by}要求不要发货:{reason}(规则 84)", "{by} put a hold on it: {reason} (rule 84)"),
     "unhold": ("{by}解除扣留:{reason}", "{by} lifted the hold: {reason}"),
+    "recall": (
+        "放行后撤回,通知仓库拦截(规则 84)",
+        "called back after its release: the warehouse is told to stop it (rule 84)",
+    ),
     "release": ("截单放行(规则 40、41)", "released at the cut-off (rules 40, 41)"),
     "flag_overdue": (
         "超过规定时间未发货,已提醒客服(规则 42)",

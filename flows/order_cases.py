@@ -11,15 +11,17 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from flows.case_rows import ids_by_no, known_of, rows_of
 from flows.policy_store import policy_versions
 from flows.requests import Request
 from flows.sql import insert_new, one_of, one_row_of, update_all
-from models import Buyer, Hold, Order, OrderLine, StateChange, Timer
+from models import Buyer, Hold, Order, OrderLine, Timer
 from states.lifecycle import BEFORE
 from states.orders import OrderState, order_lifecycle
 
 ORDERS, LINES, BUYERS = Order.__table__, OrderLine.__table__, Buyer.__table__
-WRITTEN = [c.name for c in ORDERS.columns if c.name not in ("id", "shop", "no")]
+# what is on its way back is counted where refunds are stored, by the database itself
+WRITTEN = [c.name for c in ORDERS.columns if c.name not in ("id", "shop", "no", "refunding_fen")]
 AUDITED = (BEFORE, OrderState.UNPAID, OrderState.PAID)
 AUDITED_AGAIN = (
     OrderState.VERIFIED,
@@ -50,20 +52,9 @@ def begin(connection: Connection, requests: Iterable[Request]) -> None:
     insert_new(connection, ORDERS, rows)
 
 
-def find(connection: Connection, requests: Iterable[Request]) -> dict[tuple[str, str], int]:
+def find(connection: Connection, requests: Sequence[Request]) -> dict[tuple[str, str], int]:
     """The ids of the orders these requests speak of."""
-    wanted = defaultdict(set)
-    for r in requests:
-        wanted[r.shop].add(r.no)
-    return {
-        (shop, no): id_
-        for shop, nos in wanted.items()
-        for id_, no in connection.execute(
-            select(ORDERS.c.id, ORDERS.c.no).where(
-                ORDERS.c.shop == shop, one_of(connection, ORDERS.c.no, nos)
-            )
-        )
-    }
+    return ids_by_no(connection, ORDERS, requests)
 
 
 def load(
@@ -77,10 +68,10 @@ def load(
     _fill_in_details(connection, views, requests)
     policies = policy_versions(connection, {v.shop for v in views.values()})
     parts = {
-        "holds": _rows_of(connection, Hold.__table__, old),
-        "timers": _rows_of(connection, Timer.__table__, old),
+        "holds": rows_of(connection, Hold.__table__, kind, old),
+        "timers": rows_of(connection, Timer.__table__, kind, old),
         "lines": _lines_of(connection, old),
-        "known": _known_of(connection, old) if any(r.key for r in requests) else {},
+        "known": known_of(connection, kind, old) if any(r.key for r in requests) else {},
     }
     buyers = _opted_out(connection, {v.buyer_id for v in views.values()} - {None})
     for view in views.values():
@@ -140,16 +131,6 @@ def _opted_out(connection: Connection, ids: set[int]) -> dict[int, Any]:
     return {row.id: row.opted_out_at for row in connection.execute(found)}
 
 
-def _rows_of(connection: Connection, of: Any, ids: Sequence[int]) -> dict[int, list]:
-    found: dict[int, list] = defaultdict(list)
-    if ids:
-        for row in connection.execute(
-            select(of).where(of.c.case_kind == kind, one_of(connection, of.c.case_id, ids)).order_by(of.c.id)
-        ).all():
-            found[row.case_id].append(SimpleNamespace(**row._mapping))
-    return found
-
-
 def _lines_of(connection: Connection, ids: Sequence[int]) -> dict[int, list]:
     found: dict[int, list] = defaultdict(list)
     if ids:
@@ -157,18 +138,6 @@ def _lines_of(connection: Connection, ids: Sequence[int]) -> dict[int, list]:
         lines = select(LINES).where(mine).order_by(LINES.c.order_id, LINES.c.position)
         for row in connection.execute(lines).all():
             found[row.order_id].append(SimpleNamespace(**row._mapping))
-    return found
-
-
-def _known_of(connection: Connection, ids: Sequence[int]) -> dict[int, dict]:
-    found: dict[int, dict] = defaultdict(dict)
-    if ids:
-        h = StateChange.__table__.c
-        told = select(h.case_id, h.key, h.at, h.facts).where(
-            h.case_kind == kind, one_of(connection, h.case_id, ids), h.key.is_not(None)
-        )
-        for case_id, key, at, facts in connection.execute(told).all():
-            found[case_id][key] = (at, facts)
     return found
 
 

@@ -22,7 +22,7 @@ from flows.policy_store import current_policy
 from flows.requests import Outcome, Request, Status
 from models import Order, StateChange
 from models.database import home, reading
-from states.orders import OrderState
+from states.orders import OrderState, fact_key
 
 ORDERS, HISTORY = Order.__table__, StateChange.__table__
 CHUNK = 1000  # facts told in one transaction
@@ -249,18 +249,6 @@ def told(details: dict[str, Any]) -> dict[str, str]:
 
 def _digest(text: str) -> str:
     return hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=6).hexdigest()
-
-
-def fact_key(trigger: str, facts: dict) -> str:
-    """What makes this fact itself: a second parcel or a further refund is another fact."""
-    part = {
-        "ship": facts.get("waybill"),
-        "ship_part": facts.get("waybill"),
-        "refund": facts.get("amount_fen"),
-        "refund_part": facts.get("amount_fen"),
-        "hold": facts.get("reason"),
-    }.get(trigger)
-    return f"{trigger}:{part}" if part else trigger
 
 
 def _plain_line(line: Any) -> dict:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime, tzinfo
 from enum import StrEnum
 from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from flows import clock, order_cases
-from flows.order_cases import OrderView
+from flows import clock
+from flows.return_cases import bought_order, load_orders
 from flows.scope import find_order
 from states.errors import BadInput
 from states.policies.return_requests import (
     AskedLine,
-    BoughtLine,
     BoughtOrder,
     Condition,
     Evidence,
@@ -51,8 +50,8 @@ def quote_return(
     Raises BadInput, naming the nearest known word, and NotFound.
     """
     case_id, _ = find_order(connection, no, shop)
-    view = order_cases.load(connection, [case_id], lock=False)[case_id]
-    order, zone = bought_order(view), view.policy.zone
+    view = load_orders(connection, [case_id], {}, lock=False)[case_id]
+    order, zone = bought_order(view, view.cases), view.policy.zone
     words = {
         "reason": read_word(ReturnReason, reason, "reason"),
         "kind": kind and read_word(ReturnKind, kind, "kind"),
@@ -62,33 +61,11 @@ def quote_return(
     }
     request = ReturnRequest(
         at=clock.read_time(at, zone, what="--at") if at else clock.now(),
-        lines=_lines_of(order, no, sku, quantity, words["condition"], words["goods"]),
+        lines=pieces_of(order, no, sku, quantity, words["condition"], words["goods"]),
         amount_fen=amount_fen,
         **words,
     )
     return document(view.policy.verdict(order, request), zone)
-
-
-def bought_order(
-    view: OrderView, returned: Mapping[int, int] | None = None, compensated_fen: int = 0
-) -> BoughtOrder:
-    """What a verdict reads of an order; `returned`: the pieces that earlier cases took back, by position."""
-    gone = returned or {}
-    lines = [
-        BoughtLine(at, line.sku, line.title, line.quantity, line.price_fen, gone.get(at, 0))
-        for at, line in ((line.position, line) for line in view.lines)
-    ]
-    return BoughtOrder(
-        state=view.state,
-        amount_fen=view.amount_fen,
-        paid_fen=view.paid_fen,
-        lines=tuple(lines),
-        refunded_fen=view.refunded_fen,
-        compensated_fen=compensated_fen,
-        freight_fen=view.freight_fen,
-        shipped_at=view.shipped_at,
-        delivered_at=view.delivered_at,
-    )
 
 
 def read_word(words: type[Word], text: str, what: str) -> Word:
@@ -127,7 +104,7 @@ def _line(judged: JudgedLine) -> dict:
     }
 
 
-def _lines_of(
+def pieces_of(
     order: BoughtOrder,
     no: str,
     sku: str | None,

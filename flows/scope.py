@@ -8,10 +8,10 @@ from datetime import UTC, tzinfo
 from sqlalchemy import Connection, select
 
 from flows.policy_store import VERSIONS, current_policy, unknown_shop
-from models import Order
+from models import Order, Return
 from states.errors import BadInput, NotFound
 
-ORDERS = Order.__table__
+TABLES = {"order": Order.__table__, "return": Return.__table__}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,8 @@ class Scope:
     case_id: int | None = None
 
 
-def find_scope(connection: Connection, shop: str | None, case_no: str | None) -> Scope:
-    """The scope these names mean. Raises NotFound or BadInput."""
+def find_scope(connection: Connection, shop: str | None, case_no: str | None, kind: str = "order") -> Scope:
+    """The scope these names mean, for cases of this kind. Raises NotFound or BadInput."""
     if (
         shop is not None
         and not connection.execute(select(VERSIONS.c.id).where(VERSIONS.c.shop == shop)).first()
@@ -31,25 +31,31 @@ def find_scope(connection: Connection, shop: str | None, case_no: str | None) ->
         raise unknown_shop(shop)
     if case_no is None:
         return Scope(shop)
-    case_id, of_shop = find_order(connection, case_no, shop)
+    case_id, of_shop = find_case(connection, kind, case_no, shop)
     return Scope(of_shop, case_id)
 
 
 def find_order(connection: Connection, no: str, shop: str | None = None) -> tuple[int, str]:
     """The id and the shop of an order. Two shops may use one number: then the shop has to be named."""
-    found = select(ORDERS.c.id, ORDERS.c.shop).where(ORDERS.c.no == no).order_by(ORDERS.c.shop)
-    rows = connection.execute(found.where(ORDERS.c.shop == shop) if shop else found).all()
+    return find_case(connection, "order", no, shop)
+
+
+def find_case(connection: Connection, kind: str, no: str, shop: str | None = None) -> tuple[int, str]:
+    """The id and the shop of a case of this kind, by its number. Raises NotFound or BadInput."""
+    c = TABLES[kind].c
+    found = select(c.id, c.shop).where(c.no == no).order_by(c.shop)
+    rows = connection.execute(found.where(c.shop == shop) if shop else found).all()
     if not rows:
         of = f" in shop {shop}" if shop else ""
         raise NotFound(
-            f"there is no order {no!r}{of}; `kefu order list` shows those there are",
-            code="unknown_order",
+            f"there is no {kind} {no!r}{of}; `kefu {kind} list` shows those there are",
+            code=f"unknown_{kind}",
             where=no,
         )
     if len(rows) > 1:
         shops = ", ".join(row.shop for row in rows)
         raise BadInput(
-            f"order {no} exists in several shops ({shops}): say which with --shop",
+            f"{kind} {no} exists in several shops ({shops}): say which with --shop",
             code="which_shop",
             where=no,
         )

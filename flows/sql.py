@@ -4,7 +4,7 @@ row; SQLite takes them row by row, which is quickest there. Both take any number
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -64,6 +64,25 @@ def update_all(
     new = _as_table(told, like).c if postgres else {name: bindparam(name) for name in like}
     found = (table.c[k] == new[f"key_{k}"] for k in keys[0])
     statement = update(table).where(*found).values({name: new[name] for name in names})
+    return connection.execute(statement, None if postgres else told).rowcount
+
+
+def add_all(
+    connection: Connection,
+    target: Column,
+    amounts: Mapping[int, int],
+    only_if: Callable[[ColumnElement[int]], ColumnElement[bool]],
+) -> int:
+    """Add to the column in each row with one of these ids, where what would come of it is allowed; say in how
+    many rows it was."""
+    told = [{"key_id": id_, "amount": amount} for id_, amount in amounts.items()]
+    if not told:
+        return 0
+    ids, postgres = target.table.c.id, _is_postgresql(connection)
+    new = _as_table(told, {"key_id": ids, "amount": target}).c if postgres else None
+    key = new.key_id if postgres else bindparam("key_id")
+    amount = new.amount if postgres else bindparam("amount", type_=target.type)
+    statement = update(target.table).where(ids == key, only_if(amount)).values({target: target + amount})
     return connection.execute(statement, None if postgres else told).rowcount
 
 

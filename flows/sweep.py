@@ -83,6 +83,7 @@ def sweep(
     run_batch: RunBatch = call,
     flow_run: str | None = None,
     report: SweepReport | None = None,
+    cases: Any = order_cases,
 ) -> SweepReport:
     """Bring every case with a due timer of these kinds up to `as_of`.
 
@@ -90,29 +91,31 @@ def sweep(
     """
     report = report or SweepReport(flow, as_of, dry_run)
     with reading(engine) as connection:
-        scope = find_scope(connection, shop, case_no)
-    for ids in _due_cases(engine, list(map(str, kinds)), scope, as_of):
-        advanced, bad = run_batch(work_off, engine, ids, as_of, dry_run, flow_run)
+        scope = find_scope(connection, shop, case_no, cases.kind)
+    for ids in _due_cases(engine, cases.kind, list(map(str, kinds)), scope, as_of):
+        advanced, bad = run_batch(work_off, engine, ids, as_of, dry_run, flow_run, cases)
         _add(report, advanced)
         for case_id, error in bad.items():
-            _postpone(engine, case_id, error, as_of, report)
+            _postpone(engine, cases.kind, case_id, error, as_of, report)
     return report
 
 
 def work_off(
-    engine: Engine, ids: list[int], as_of: datetime, dry_run: bool, flow_run: str | None
+    engine: Engine, ids: list[int], as_of: datetime, dry_run: bool, flow_run: str | None, cases: Any
 ) -> tuple[Advanced, dict[int, str]]:
     """One batch: what was done, and the cases that could not be worked on, with the error."""
     due = [DueWork(id_, as_of) for id_ in ids]
-    advanced = advancing(engine, due, recorded_at=now(), flow_run=flow_run, dry_run=dry_run)
+    advanced = advancing(engine, due, recorded_at=now(), flow_run=flow_run, dry_run=dry_run, cases=cases)
     return advanced, {o.request.case_id: o.error for o in advanced.outcomes if o.status is Status.FAILED}
 
 
-def _due_cases(engine: Engine, kinds: list[str], scope: Scope, as_of: datetime) -> Iterator[list[int]]:
+def _due_cases(
+    engine: Engine, case_kind: str, kinds: list[str], scope: Scope, as_of: datetime
+) -> Iterator[list[int]]:
     """The cases, by id, each once: what is put off or refused can't keep the loop alive."""
     c = TIMERS.c
     due = select(c.case_id).where(
-        c.case_kind == order_cases.kind,
+        c.case_kind == case_kind,
         c.kind.in_(kinds),
         c.due_at <= as_of,
         c.done_at.is_(None),
@@ -146,11 +149,13 @@ def _row(outcome: Outcome) -> dict:
     }
 
 
-def _postpone(engine: Engine, case_id: int, error: str, as_of: datetime, report: SweepReport) -> None:
+def _postpone(
+    engine: Engine, case_kind: str, case_id: int, error: str, as_of: datetime, report: SweepReport
+) -> None:
     """Try again later, ever more rarely; the error stays with the timers for people to see."""
     c = TIMERS.c
     mine = (
-        *(c.case_kind == order_cases.kind, c.case_id == case_id),
+        *(c.case_kind == case_kind, c.case_id == case_id),
         *(c.due_at <= as_of, c.done_at.is_(None), c.cancelled_at.is_(None)),
     )
     with transaction(engine, dry_run=report.dry_run) as connection:

@@ -6,6 +6,8 @@ from models.holds import Hold
 from models.orders import DispatchBatch, Order, OrderLine
 from models.outbox import OutboxMessage
 from models.policy_versions import PolicyVersion
+from models.refunds import Refund
+from models.returns import Return, ReturnLine
 from models.state_changes import StateChange
 from models.timers import Timer
 
@@ -18,6 +20,9 @@ __all__ = [
     "OrderLine",
     "OutboxMessage",
     "PolicyVersion",
+    "Refund",
+    "Return",
+    "ReturnLine",
     "StateChange",
     "Timer",
 ]

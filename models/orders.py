@@ -52,7 +52,10 @@ class Order(SQLModel, table=True):
     freight_fen: int | None = None
     discount_fen: int | None = None
     paid_fen: int = 0
-    refunded_fen: int = 0
+    refunded_fen: int = 0  # in all, as far as we know
+    refunding_fen: int = Field(  # on its way back: never with the above more than was paid (promise 7)
+        default=0, sa_column_kwargs={"server_default": "0"}
+    )
 
     placed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     pay_by: datetime | None = Field(default=None, sa_type=UtcDateTime)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from states.reasons import Reason
 
@@ -87,4 +89,45 @@ class Ask:
     by: str
 
 
-FollowUp = SetTimer | MoveTimer | Owe | PlaceHold | LiftHold | Note | Settle | JoinBatch | OptOut | Ask
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """Tell the order of this case, or another order by its number, in the same transaction."""
+
+    trigger: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    key: str | None = None
+    no: str | None = None
+    details: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PayBack:
+    """So much money is to go back to the buyer; whoever pays it finds the intent stored."""
+
+    fen: int
+
+
+@dataclass(frozen=True, slots=True)
+class SettleRefund:
+    """The last refund of the case has been paid, or never will be."""
+
+    paid: bool
+    refund_ref: str | None = None
+    error: str | None = None
+
+
+FollowUp = (
+    SetTimer
+    | MoveTimer
+    | Owe
+    | PlaceHold
+    | LiftHold
+    | Note
+    | Settle
+    | JoinBatch
+    | OptOut
+    | Ask
+    | Tell
+    | PayBack
+    | SettleRefund
+)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from states.follow_ups import (
     Ask,
@@ -109,6 +111,7 @@ TRANSITIONS = [
     {"trigger": "release",  "source": S.PAID,               "dest": SAME,          "unless": never_verified},
     {"trigger": "release",  "source": S.VERIFIED,           "dest": S.RELEASED,
                             "unless": [open_holds, cut_off_not_reached, already_shipped]},
+    {"trigger": "recall",   "source": S.RELEASED,           "dest": S.VERIFIED,    "unless": already_shipped},
     {"trigger": "flag_overdue", "source": BEFORE_HAND_OVER, "dest": SAME},
 
     {"trigger": "ship",     "source": BEFORE_HAND_OVER,     "dest": S.SHIPPED},
@@ -180,6 +183,8 @@ def record(order, change: Change, asked: Asked) -> None:
             order.paid_fen += facts["amount_fen"]
         case "release":
             order.released_at, order.batch_cutoff_at = at, order.policy.last_cutoff(at)
+        case "recall":
+            order.released_at = order.batch_cutoff_at = None
         case "ship":
             order.shipped_at = order.shipped_at or at
             order.waybill = facts.get("waybill") or order.waybill
@@ -245,6 +250,10 @@ def follow_ups(order, change: Change) -> list[FollowUp]:
             rows += [LiftHold(change.facts["reason"])]
         case "release":
             rows += [JoinBatch(order.batch_cutoff_at), Owe("ship", "warehouse", only_while=(S.RELEASED,))]
+        case (
+            "recall"
+        ):  # the command to ship is no longer true; should it have been sent, this stops the parcel
+            rows += [Owe("stop_shipping", "warehouse", only_while=(S.PAID, S.VERIFIED))]
         case "flag_overdue":
             rows += [Owe("dispatch_overdue", "staff", only_while=tuple(BEFORE_HAND_OVER))]
         case "ship":
@@ -342,6 +351,18 @@ def dispatch_blockers(order, at: datetime) -> list[Reason]:
     return reasons + list(cut_off_not_reached(order, asked))
 
 
+def fact_key(trigger: str, facts: Mapping[str, Any]) -> str:
+    """What makes this fact itself: a second parcel or a further refund is another fact."""
+    part = {
+        "ship": facts.get("waybill"),
+        "ship_part": facts.get("waybill"),
+        "refund": facts.get("amount_fen"),
+        "refund_part": facts.get("amount_fen"),
+        "hold": facts.get("reason"),
+    }.get(trigger)
+    return f"{trigger}:{part}" if part else trigger
+
+
 order_lifecycle = Lifecycle(
     "order",
     OrderState,
@@ -349,7 +370,7 @@ order_lifecycle = Lifecycle(
     facts=FACTS,
     final=(S.COMPLETED, *OVER),
     timers=TIMERS,
-    by_people=("verify", "reopen", "close", "unhold", "settle", "repromise", "release", "remind"),
+    by_people=("verify", "reopen", "close", "unhold", "settle", "repromise", "release", "recall", "remind"),
     urgent=("hold",),
     record=record,
     follow_ups=follow_ups,

@@ -13,9 +13,9 @@ import pytest
 from sqlalchemy import Engine, select
 
 from flows.advance import advancing
-from flows.order_import import fact_key
 from flows.requests import Advanced, DueWork, Outcome, Request, Status
 from models import Anomaly, Hold, Order, OutboxMessage, StateChange, Timer
+from states.orders import fact_key
 
 SHOP = "bag-studio"  # 17:00 on working days, 72 h to pay, duplicates within 30 min
 SHANGHAI = ZoneInfo("Asia/Shanghai")

@@ -18,6 +18,9 @@ WRITERS = {
     "flows/advance.py",  # the one way to move a case, through the next two
     "flows/ledger.py",
     "flows/order_cases.py",
+    "flows/return_cases.py",
+    "flows/refund_rows.py",
+    "flows/refunds.py",  # marks as sent what it is about to send
     "flows/sweep.py",  # puts a timer off when its case could not be worked on
     "flows/policy_store.py",
     "flows/sql.py",

@@ -25,13 +25,12 @@ from orders_told import A_SECOND, PLACED_AT, RECORDED, SHOP, a_request, placed, 
 from sqlalchemy import Engine
 
 from flows.dispatch_cutoff import dispatch_cutoff
-from flows.order_import import fact_key
 from flows.order_watch import watch_orders
 from flows.payment_reminders import remind_unpaid
 from flows.requests import Outcome, Request, Status
 from models import Anomaly, DispatchBatch, Hold, Order, OutboxMessage, StateChange, Timer
 from states.lifecycle import BEFORE
-from states.orders import OrderState, order_lifecycle
+from states.orders import OrderState, fact_key, order_lifecycle
 
 NOS = st.sampled_from(["1", "2", "3"])
 AMOUNTS = st.sampled_from([10_000, 10_000, 10_000, 9_999])

@@ -1,0 +1,130 @@
+"""The rules a return case's decisions keep to: each guard says why not, and all of them speak."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from states.lifecycle import Asked
+from states.order_guards import MACHINE, NOBODY, not_by_name
+from states.order_reasons import needs_a_named_person
+from states.policies.return_requests import Answer, ReturnKind
+from states.reasons import Reason
+from states.return_refusals import (
+    amount_needed,
+    evidence_missing,
+    handed_over,
+    in_dispute,
+    more_than_approved,
+    more_than_is_left,
+    needs_a_supervisor,
+    not_handed_over,
+    pieces_taken,
+    refund_under_way,
+    refunded_elsewhere,
+    still_cooling,
+)
+
+UNSETTLED = ("requested", "sent", "unknown")  # refunds whose outcome is awaited
+
+
+def nothing_to_open(case, asked: Asked) -> Iterable[Reason]:
+    """An order that holds no money, and pieces or amounts that are not there, make no case."""
+    yield from case.policy.obstacles(case.bought, case.request)
+
+
+def pieces_in_another_case(case, asked: Asked) -> Iterable[Reason]:
+    """Each piece is in one open case only; the database sees to it as well."""
+    named = [line.position for line in case.lines]
+    left_over = [line.position for line in case.bought.goods if line.quantity > line.returned]
+    positions = named or left_over or list(case.taken)
+    yield from (pieces_taken(p, case.taken[p]) for p in positions if p in case.taken)
+
+
+def rules_against(case, asked: Asked) -> Iterable[Reason]:
+    """What the rules refuse, a person with a name may override with a reason; where they are silent, one decides."""
+    named, override = asked.by not in NOBODY, asked.facts.get("override")
+    if not named and (override or case.answer == Answer.A_PERSON_MUST_LOOK):
+        yield needs_a_named_person("approve")
+    if override:
+        return
+    if case.answer == Answer.REFUSED:
+        yield from (Reason(**reason) for reason in case.reasons)
+    if case.evidence_wanted:
+        yield evidence_missing(case.evidence_wanted)
+
+
+def declined_by_nobody(case, asked: Asked) -> Iterable[Reason]:
+    """The rules decline by themselves what they refuse; all else a person with a name."""
+    if asked.by != MACHINE:
+        yield from not_by_name(case, asked)
+
+
+def compensation_not_granted(case, asked: Asked) -> Iterable[Reason]:
+    """Above the shop's limits a supervisor grants it, by name (rule 85)."""
+    if case.kind != ReturnKind.COMPENSATION:
+        return
+    fen, limit_fen, supervisors = _amount(case, asked), case.limit_fen, case.policy.returns.supervisors
+    if not fen:
+        yield amount_needed()
+    elif fen > limit_fen and (asked.by in NOBODY or (supervisors and asked.by not in supervisors)):
+        yield needs_a_supervisor(limit_fen, supervisors)
+
+
+def more_than_left(case, asked: Asked) -> Iterable[Reason]:
+    """All refunds of an order, also those on their way, are never more than was paid (promise 7)."""
+    fen, left_fen = _amount(case, asked), left(case.order)
+    if fen and not left_fen:
+        yield refunded_elsewhere()
+    elif fen > left_fen:
+        yield more_than_is_left(fen, left_fen)
+
+
+def other_amount(case, asked: Asked) -> Iterable[Reason]:
+    """What was approved may be lowered after an inspection, by a person with a name."""
+    fen = asked.facts.get("amount_fen")
+    if fen is None or fen == case.refund_fen:
+        return
+    if asked.by in NOBODY:
+        yield needs_a_named_person("amount_fen")
+    if fen > case.refund_fen:
+        yield more_than_approved(fen, case.refund_fen)
+
+
+def cooling_not_over(case, asked: Asked) -> Iterable[Reason]:
+    """24 hours are elapsed time, across midnight and any clock change; at their end they are over (rule 84)."""
+    if asked.at < case.cooling_until:
+        yield still_cooling(case.cooling_until.astimezone(case.policy.zone))
+
+
+def parcel_handed_over(case, asked: Asked) -> Iterable[Reason]:
+    """What has left us is not refunded before it is back (rules 80, 84)."""
+    if case.bought.shipped:
+        yield handed_over()
+
+
+def parcel_not_handed_over(case, asked: Asked) -> Iterable[Reason]:
+    """A return needs something that can come back."""
+    if not case.bought.shipped:
+        yield not_handed_over()
+
+
+def disputed(case, asked: Asked) -> Iterable[Reason]:
+    """Goods that are not as described are settled with the buyer by a person (rule 89)."""
+    if case.finding != "as_described" and asked.by in NOBODY:
+        yield in_dispute(case.finding)
+
+
+def awaiting_the_payment(case, asked: Asked) -> Iterable[Reason]:
+    """A second refund before the outcome of the first is known might pay twice (promise 7)."""
+    if any(refund.state in UNSETTLED for refund in case.refunds):
+        yield refund_under_way()
+
+
+def left(order) -> int:
+    """What can still be refunded of an order."""
+    return max(order.paid_fen - order.refunded_fen - order.refunding_fen, 0)
+
+
+def _amount(case, asked: Asked) -> int:
+    fen = asked.facts.get("amount_fen")
+    return case.refund_fen if fen is None else fen
