@@ -5,21 +5,37 @@ Each says what happened, what we do next and what the reader can do.
 
 from __future__ import annotations
 
+import shlex
 from datetime import datetime, time, timedelta
 from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template, TemplateNotFound
 
+from states.policies.hours import WEEKDAYS, OpeningHours
+from states.policies.return_reasons import CAUSES, FAULT_RULES, KINDS
 from states.reasons import yuan
+from states.return_refusals import FINDINGS
 
 _CURRENCIES = {"CNY": "元"}
+_WORDS = {
+    **KINDS,
+    **CAUSES,
+    **FINDINGS,
+    "photo": ("有问题的地方的图片", "a photo of what is wrong"),
+    "delivery_note": ("收到的发货单的图片", "a photo of the delivery note"),
+}
 
 
-def render(what: str, order: Any, payload: dict) -> str | None:
-    """The notice as its reader gets it, in the shop's language; None when `what` is a command without words."""
-    template = _template(order.policy.language, what)
-    return template.render(order=order, payload=payload).strip() if template else None
+def render(what: str, case: Any, payload: dict) -> str | None:
+    """The notice as its reader gets it, in the shop's language; None when `what` is a command without words.
+
+    A text sees its `case`, and as `order` the order that the case is, or is about.
+    """
+    template = _template(case.policy.language, what)
+    if template is None:
+        return None
+    return template.render(case=case, order=getattr(case, "order", case), payload=payload).strip()
 
 
 @cache
@@ -38,18 +54,33 @@ def _environment() -> Environment:
         autoescape=False,
         auto_reload=False,
     )
-    texts.filters |= {"money": money, "local": local, "clock": clock, "hours": hours}
+    texts.filters |= {"money": money, "local": local, "clock": clock, "hours": hours, "daily": daily}
+    texts.filters |= {"words": words, "quoted": shlex.quote}
+    texts.tests["our_fault"] = FAULT_RULES.__contains__
     return texts
 
 
-def money(fen: int, order: Any) -> str:
+def money(fen: int, case: Any) -> str:
     """Money for readers; it is stored in fen."""
-    return f"{yuan(fen)} {_CURRENCIES.get(order.policy.currency, order.policy.currency)}"
+    return f"{yuan(fen)} {_CURRENCIES.get(case.policy.currency, case.policy.currency)}"
 
 
-def local(at: datetime | None, order: Any) -> str:
-    """An instant as the shop's clock shows it."""
-    return at.astimezone(order.policy.zone).strftime("%Y-%m-%d %H:%M") if at else "—"
+def local(at: datetime | str | None, case: Any) -> str:
+    """An instant, or its ISO text as a payload carries it, as the shop's clock shows it."""
+    at = datetime.fromisoformat(at) if isinstance(at, str) else at
+    return at.astimezone(case.policy.zone).strftime("%Y-%m-%d %H:%M") if at else "—"
+
+
+def words(code: str, case: Any) -> str:
+    """A kind or reason of a return, a finding or a piece of evidence, as its reader calls it."""
+    zh, en = _WORDS.get(code, (code, code))
+    return zh if case.policy.language == "zh" else en
+
+
+def daily(desk: OpeningHours) -> str:
+    """When a desk is there, if that is the same every day; else nothing, for it is too long to tell."""
+    its_own_days = any(getattr(desk, day) is not None for day in WEEKDAYS)
+    return "" if its_own_days else ", ".join(map(str, desk.daily))
 
 
 def clock(at: time) -> str:

@@ -13,6 +13,17 @@ from states.policies.shops import Language
 
 TEXTS = Path(flows.messages.__file__).parent
 SHOP_FILE = Path(__file__).parents[2] / "deployments" / "shops" / "bag-studio.toml"
+ORDER_TEXTS = [
+    "address_confirmation",
+    "dispatch_overdue",
+    "follow_up",
+    "late_payment",
+    "order_closed",
+    "order_in_doubt",
+    "payment_reminder",
+    "shipped",
+    "verification_chase",
+]  # the texts of returns: test_return_messages.py
 FINDING = {"zh": "缺少联系电话", "en": "the phone number is missing"}
 
 
@@ -34,7 +45,7 @@ def test_every_text_is_there_in_every_language():
 
 
 @pytest.mark.parametrize("language", list(Language))
-@pytest.mark.parametrize("what", sorted(path.stem for path in (TEXTS / "zh").glob("*.j2")))
+@pytest.mark.parametrize("what", ORDER_TEXTS)
 def test_every_text_reads_well(what, language):
     text = render(what, _an_order(language), {"rung": 1, "findings": [FINDING]})
     assert text
