@@ -1,11 +1,9 @@
 """A process killed at any moment, and started again: nothing doubled, nothing lost (promises 1, 5)."""
 
 import os
-import random
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -21,28 +19,63 @@ ROOT = Path(__file__).parents[2]
 ORDERS = 240
 COLUMNS = "no,placed_at,amount_fen,paid_at,shipped_at,waybill,buyer,receiver,phone,address,items"
 
-IMPORT = """
-import sys
-from flows import order_import
-from models.database import engine_from_env
-order_import.CHUNK = 20
-print("begun", flush=True)
-order_import.import_orders(engine_from_env(), sys.argv[1], "bag-studio")
-print("finished", flush=True)
-"""
-SWEEP = """
-import sys
+STARTED = """
+import os, signal, sys
 from datetime import datetime
-from flows import sweep
+from sqlalchemy import Engine, event
+from flows import order_import, sweep
 from flows.dispatch_cutoff import dispatch_cutoff
 from flows.payment_reminders import remind_unpaid
 from models.database import engine_from_env
-sweep.BATCH = 10
-print("begun", flush=True)
-dispatch_cutoff(engine_from_env(), as_of=datetime.fromisoformat(sys.argv[2]))
-remind_unpaid(engine_from_env(), as_of=datetime.fromisoformat(sys.argv[2]))
-print("finished", flush=True)
+
+file, as_of = sys.argv[1], datetime.fromisoformat(sys.argv[2])
+order_import.CHUNK, sweep.BATCH = 20, 10
+
+def dying(moment, left):
+    # At this moment, when it has come so many times since the first batch was committed.
+    committed = False
+
+    def at(now):
+        nonlocal left
+        if committed and now == moment:
+            left -= 1
+            if not left:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    def wrote(connection, cursor, statement, *_):
+        if statement.startswith(("INSERT", "UPDATE", "DELETE")):
+            at("written")
+
+    def commits(connection):
+        nonlocal committed
+        at("to be committed")
+        event.listen(Engine, "before_cursor_execute", lambda *_: at("committed"), once=True)
+        committed = True
+
+    event.listen(Engine, "after_cursor_execute", wrote)
+    event.listen(Engine, "commit", commits)
+
+# Each line asks for a process that works until this moment has come so many times; it is answered by its end.
+for line in sys.stdin:
+    moment, _, times = line.rstrip().rpartition(" ")
+    pid = os.fork()
+    if not pid:
+        signal.alarm(120)
+        dying(moment, int(times))
+        work()
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
 """
+IMPORT = """
+def work():
+    order_import.import_orders(engine_from_env(), file, "bag-studio")
+"""
+SWEEP = """
+def work():
+    dispatch_cutoff(engine_from_env(), as_of=as_of)
+    remind_unpaid(engine_from_env(), as_of=as_of)
+"""
+KILLED = [*(("written", times) for times in range(1, 6)), ("to be committed", 1), ("committed", 1)]
 
 
 @pytest.fixture
@@ -58,38 +91,29 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def killed_again_and_again(program: str, engine, url: str, home: Path, file: Path, seed: int) -> int:
-    """Start it, kill it somewhere in the middle, start it again; until it comes to its end."""
-    draw, kills = random.Random(seed), 0
+def killed_again_and_again(work: str, engine, url: str, home: Path, file: Path) -> None:
+    """Start it, kill it in the middle of its work, start it again; until it comes to its end."""
     env = {**os.environ, "KEFU_DATABASE_URL": url, "KEFU_HOME": str(home), "PYTHONPATH": str(ROOT)}
-    for _ in range(40):
-        command = [sys.executable, "-c", program, str(file), PAY_BY.isoformat()]
-        with subprocess.Popen(command, env=env, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-            assert process.stdout.readline() == "begun\n"
-            if kills < 3:
-                so_far = len(rows(engine, StateChange))
-                until = time.monotonic() + 20
-                while (
-                    len(rows(engine, StateChange)) == so_far
-                    and process.poll() is None
-                    and time.monotonic() < until
-                ):
-                    time.sleep(0.002)
-                time.sleep(draw.random() * 0.03)
-                if process.poll() is None:
-                    process.send_signal(signal.SIGKILL)
-            process.wait(60)
-            kills += process.returncode == -signal.SIGKILL
-            if process.returncode == 0:
-                return kills
-            assert process.returncode == -signal.SIGKILL
-    return pytest.fail("it never came to its end")
+    command = [sys.executable, "-c", work + STARTED, str(file), PAY_BY.isoformat()]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, env=env, cwd=ROOT, stdin=pipe, stdout=pipe, text=True) as started:
+
+        def ended(moment: str, times: int) -> int:
+            print(moment, times, file=started.stdin, flush=True)
+            return int(started.stdout.readline())
+
+        for moment, times in KILLED * 2:  # by the second round the sweep has come to the reminders
+            so_far = len(rows(engine, StateChange))
+            assert ended(moment, times) == -signal.SIGKILL, f"it ended before it had {moment} {times} times"
+            assert len(rows(engine, StateChange)) > so_far, "its first batch is kept"
+        so_far = len(rows(engine, StateChange))
+        assert ended("never", 0) == 0
+        assert len(rows(engine, StateChange)) > so_far, "there was work left to be killed in"
 
 
 def test_an_import_killed_in_the_middle_is_finished_by_the_next(databases, database_kind, kefu_home, file):
     engine = databases.new(database_kind)
-    kills = killed_again_and_again(IMPORT, engine, databases.url(engine), kefu_home, file, seed=1)
-    assert kills > 0, "it was too quick to be killed"
+    killed_again_and_again(IMPORT, engine, databases.url(engine), kefu_home, file)
 
     other = databases.new(database_kind)
     import_orders(other, file, SHOP)
@@ -100,8 +124,7 @@ def test_an_import_killed_in_the_middle_is_finished_by_the_next(databases, datab
 def test_a_sweep_killed_in_the_middle_is_finished_by_the_next(databases, database_kind, kefu_home, file):
     engine = databases.new(database_kind)
     import_orders(engine, file, SHOP, until=moment("03-02 11:00"))
-    kills = killed_again_and_again(SWEEP, engine, databases.url(engine), kefu_home, file, seed=2)
-    assert kills > 0, "it was too quick to be killed"
+    killed_again_and_again(SWEEP, engine, databases.url(engine), kefu_home, file)
 
     other = databases.new(database_kind)
     import_orders(other, file, SHOP, until=moment("03-02 11:00"))
