@@ -165,15 +165,19 @@ def load_orders(
         views.get(row.id) or SimpleNamespace(**row._mapping)
         for row in connection.execute(select(RETURNS).where(mine).order_by(RETURNS.c.id)).all()
     ]
-    pieces, refunds = defaultdict(list), refund_rows.of_orders(connection, ids)
-    for row in connection.execute(select(LINES).where(one_of(connection, LINES.c.order_id, ids))).all():
+    found = select(LINES).where(one_of(connection, LINES.c.return_id, [case.id for case in cases]))
+    pieces, refunds = defaultdict(list), defaultdict(list)
+    for row in connection.execute(found.order_by(LINES.c.return_id, LINES.c.position)).all():
         pieces[row.return_id].append(SimpleNamespace(**row._mapping))
+    for refund in refund_rows.of_orders(connection, ids):
+        refunds[refund.return_id].append(refund)
     for order in orders.values():
-        order.cases = [case for case in cases if case.order_id == order.id]
-        order.repaid_fen = sum(r.fen for r in refunds if r.order_id == order.id and r.state == "succeeded")
+        order.cases, order.repaid_fen = [], 0
     for case in cases:
-        case.lines = sorted(pieces[case.id], key=lambda piece: piece.position)
-        case.refunds = [r for r in refunds if r.return_id == case.id]
+        case.lines, case.refunds = pieces[case.id], refunds[case.id]
+        order = orders[case.order_id]
+        order.cases.append(case)
+        order.repaid_fen += sum(r.fen for r in case.refunds if r.state == "succeeded")
     return orders
 
 
