@@ -1,6 +1,7 @@
 """The timetable: which flow runs when, built from the shops' policies and kept on the Prefect server.
 
-One deployment for all shops sweeps payments, one watches; each shop has one of its own for its cut-off:
+Payments, refunds, returns and whatever is late are swept by one deployment each, for all shops; each shop has one of
+its own for its cut-off:
 
 * Overlap. Sweeps come every few minutes, so a run that would overlap is dropped (CANCEL_NEW): the
   next one does its work. A cut-off comes once a day, so a run that would overlap waits (ENQUEUE). With one
@@ -22,7 +23,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
+from itertools import count
 from typing import Any, Protocol
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from prefect import Flow, get_client
@@ -33,15 +36,26 @@ from prefect.client.schemas.actions import (
     DeploymentUpdate,
     WorkPoolCreate,
 )
+from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterTags
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.client.schemas.schedules import CronSchedule
+from prefect.client.schemas.sorting import DeploymentSort
 from prefect.deployments.runner import EntrypointType, RunnerDeployment
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
 from deployments.worker import TYPE, InProcessWorker
-from flows.scheduled import BY_HAND, TIMED, dispatch_cutoff, remind_unpaid, watch_orders
+from flows.scheduled import (
+    BY_HAND,
+    TIMED,
+    chase_returns,
+    dispatch_cutoff,
+    release_refunds,
+    remind_unpaid,
+    watch_orders,
+)
 
 ANY_DAY = date(2000, 1, 1)
+PAGE = 200  # deployments the server tells at a time
 LATE = (5, 15, 30, 60, 120)  # minutes after a cut-off
 POOL = "kefu"
 TAG = "kefu"  # marks the deployments that are ours to remove
@@ -71,7 +85,9 @@ def timetable(shops: Iterable[Shop]) -> list[RunnerDeployment]:
     shops = list(shops)
     return [
         _deployment(remind_unpaid, "every-5-minutes", [_every(5)], ONE_AT_A_TIME_ELSE_DROP),
+        _deployment(release_refunds, "every-5-minutes", [_every(5)], ONE_AT_A_TIME_ELSE_DROP),
         _deployment(watch_orders, "every-10-minutes", [_every(10)], ONE_AT_A_TIME_ELSE_DROP),
+        _deployment(chase_returns, "every-10-minutes", [_every(10)], ONE_AT_A_TIME_ELSE_DROP),
         *(_of_shop(shop, shop.name, [_daily(shop)]) for shop in shops),
         *(_of_shop(shop, f"{shop.name}-late", [_daily(shop, late) for late in LATE]) for shop in shops),
         *(_deployment(flow, BY_HAND_NAME) for flow in (*TIMED, *BY_HAND)),
@@ -131,12 +147,17 @@ def set_paused(paused: bool) -> None:
 
 
 def deployed(client: SyncPrefectClient) -> list[Any]:
-    """The deployments on the server that are ours."""
-    return [
-        found
-        for found in client.read_deployments(limit=200)
-        if TAG in found.tags and found.work_pool_name == POOL
-    ]
+    """The deployments on the server that are ours, however many others there are."""
+    ours = DeploymentFilter(tags=DeploymentFilterTags(all_=[TAG]))
+    found: dict[UUID, Any] = {}  # by id: a page may begin anew with what the last one ended with
+    for start in count(0, PAGE):
+        page = client.read_deployments(
+            deployment_filter=ours, sort=DeploymentSort.CREATED_DESC, limit=PAGE, offset=start
+        )
+        found |= {deployment.id: deployment for deployment in page}
+        if len(page) < PAGE:
+            break
+    return [deployment for deployment in found.values() if deployment.work_pool_name == POOL]
 
 
 def _deployment(

@@ -5,15 +5,18 @@ Each `publish_…` puts the tables of one kind of run into the Prefect UI, and r
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from zoneinfo import ZoneInfo
 
 from prefect.artifacts import create_table_artifact
 
 from flows.dispatch_cutoff import Batch, CutoffReport
 from flows.flow_runs import started_by_itself
+from flows.gateways.payments import URL
 from flows.order_import import ImportReport
+from flows.refunds import RefundReport
 from flows.sweep import SweepReport
+from states.reasons import yuan
 
 SHOWN = 1_000  # rows of a table: more than anyone reads, and what a browser still draws
 
@@ -21,6 +24,13 @@ SHOWN = 1_000  # rows of a table: more than anyone reads, and what a browser sti
 def publish_sweep(report: SweepReport) -> str:
     """What was done to each case, and what was refused."""
     summary = _summary(report)
+    _publish(report.flow, map(_readable, report.rows), summary)
+    return summary
+
+
+def publish_refunds(report: RefundReport) -> str:
+    """The same; the line also tells what was paid back, what waits, and what nobody knows of."""
+    summary = ", ".join([_summary(report), *_money(report)])
     _publish(report.flow, map(_readable, report.rows), summary)
     return summary
 
@@ -56,6 +66,20 @@ def _summary(report: SweepReport) -> str:
     counts = {name: getattr(report, name) for name in ("claimed", "done", "refused", "postponed", "failed")}
     dry = ", dry run: nothing was changed" if report.dry_run else ""
     return f"as of {report.as_of.isoformat(timespec='seconds')}: {_counted(counts)}{dry}"
+
+
+def _money(report: RefundReport) -> Iterator[str]:
+    yield f"{yuan(report.paid_fen)} yuan paid back"
+    if report.waiting and not report.dry_run:
+        yield f"{_refunds(report.waiting)} waiting: no payment service is configured ({URL})"
+    elif report.waiting:
+        yield f"{_refunds(report.waiting)} waiting to be sent"
+    if report.unknown:
+        yield f"{_refunds(report.unknown)} with an unknown outcome"
+
+
+def _refunds(count: int) -> str:
+    return "1 refund" if count == 1 else f"{count} refunds"
 
 
 def _counted(counts: dict[str, int]) -> str:

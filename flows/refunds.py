@@ -6,6 +6,8 @@ to the case. Where no answer came, the same key is asked about, never a new one.
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,6 +18,7 @@ from flows import return_cases
 from flows.advance import advancing
 from flows.clock import now
 from flows.gateways.payments import PaymentsGateway, RefundAnswer, RefundState
+from flows.masking import mask_text
 from flows.refund_rows import REFUNDS
 from flows.requests import Request, Status
 from flows.scope import Scope
@@ -24,10 +27,11 @@ from models import Order, Return
 from models.database import reading, transaction
 from states.errors import GatewayError, GatewayRejected
 
+log = logging.getLogger("kefu")
 RETURNS, ORDERS = Return.__table__, Order.__table__
 PROVIDER = "payments"  # the actor of what the payment service says
-IN_FLIGHT = timedelta(minutes=2)  # longer than any answer takes: who sent it is gone
-FIRST_DELAY, LONGEST_DELAY = timedelta(minutes=1), timedelta(hours=1)
+IN_FLIGHT = timedelta(minutes=2)  # an answer has come by then, or whoever sent it is gone
+FIRST_DELAY, LONGEST_DELAY, DOUBLED = timedelta(minutes=1), timedelta(hours=1), 6
 NOT_US = (401, 403, 404, 405)  # our token or address is wrong: no refund was refused, so none has failed
 
 
@@ -43,6 +47,17 @@ class RefundReport(SweepReport):
         return {**super().as_dict(), "paid_fen": self.paid_fen, "waiting": self.waiting}
 
 
+@dataclass(frozen=True)
+class Paying:
+    """One run that pays refunds. What it stands for is in the report; its clock is the real one, for `sent_at`."""
+
+    engine: Engine
+    payments: PaymentsGateway
+    report: RefundReport
+    clock: Callable[[], datetime]
+    flow_run: str | None
+
+
 def pay_refunds(
     engine: Engine,
     payments: PaymentsGateway | None,
@@ -51,21 +66,22 @@ def pay_refunds(
     *,
     run_batch: RunBatch = call,
     flow_run: str | None = None,
+    clock: Callable[[], datetime] = now,
 ) -> None:
     """Send every refund that waits, and ask about those whose outcome is not known; each by itself."""
     with reading(engine) as connection:
-        waiting = _waiting(connection, scope, report.as_of)
+        waiting = _waiting(connection, scope, report.as_of, gone_since=clock() - IN_FLIGHT)
     if payments is None or report.dry_run:
         report.waiting += len(waiting)
         return
+    paying = Paying(engine, payments, report, clock, flow_run)
     for refund in waiting:
-        if _claim(engine, refund):
-            run_batch(_settle, engine, payments, refund, report, flow_run)
+        run_batch(_pay, paying, refund)
 
 
-def _waiting(connection: Connection, scope: Scope, as_of: datetime) -> list[Any]:
+def _waiting(connection: Connection, scope: Scope, as_of: datetime, gone_since: datetime) -> list[Any]:
     r = REFUNDS.c
-    gone = and_(r.state == "sent", r.sent_at < now() - IN_FLIGHT)
+    gone = and_(r.state == "sent", r.sent_at <= gone_since)
     wanted = (
         select(REFUNDS, RETURNS.c.no, ORDERS.c.no.label("order_no"))
         .join(RETURNS, RETURNS.c.id == r.return_id)
@@ -78,28 +94,32 @@ def _waiting(connection: Connection, scope: Scope, as_of: datetime) -> list[Any]
     return list(connection.execute(wanted.order_by(r.id)).all())
 
 
-def _claim(engine: Engine, refund: Any) -> bool:
+def _pay(paying: Paying, refund: Any) -> None:
+    if not _claim(paying, refund):
+        return  # another run has it
+    try:
+        answer = _ask(paying.payments, refund)
+    except GatewayError as error:
+        nothing_sent = refund.state == "requested" and not error.unknown
+        _ask_again(paying, refund, "requested" if nothing_sent else "unknown", str(error))
+    except Exception as error:  # one bad refund stops nothing (promise 8)
+        what = mask_text(f"{type(error).__name__}: {error}")
+        log.error("refund %s could not be asked for: %s", refund.key, what)
+        _ask_again(paying, refund, "unknown", what)
+    else:
+        if answer.state is RefundState.PENDING:
+            _ask_again(paying, refund, "unknown", "pending", red=False)
+        else:
+            _tell(paying, refund, answer)
+
+
+def _claim(paying: Paying, refund: Any) -> bool:
     """Written down before anybody is asked: after a crash we know that it may have been paid."""
     r = REFUNDS.c
     as_it_was = (r.id == refund.id, r.state == refund.state, r.attempts == refund.attempts)
-    sent = {"state": "sent", "sent_at": now(), "attempts": refund.attempts + 1}
-    with transaction(engine) as connection:
+    sent = {"state": "sent", "sent_at": paying.clock(), "attempts": refund.attempts + 1}
+    with transaction(paying.engine) as connection:
         return connection.execute(update(REFUNDS).where(*as_it_was).values(sent)).rowcount == 1
-
-
-def _settle(
-    engine: Engine, payments: PaymentsGateway, refund: Any, report: RefundReport, flow_run: str | None
-) -> None:
-    try:
-        answer = _ask(payments, refund)
-    except GatewayError as error:
-        nothing_sent = refund.state == "requested" and not error.unknown
-        _ask_again(engine, refund, report, "requested" if nothing_sent else "unknown", str(error))
-        return
-    if answer.state is RefundState.PENDING:
-        _ask_again(engine, refund, report, "unknown", "pending")
-    else:
-        _tell(engine, refund, answer, report, flow_run)
 
 
 def _ask(payments: PaymentsGateway, refund: Any) -> RefundAnswer:
@@ -116,35 +136,39 @@ def _ask(payments: PaymentsGateway, refund: Any) -> RefundAnswer:
         return RefundAnswer(RefundState.FAILED, reason=str(no))
 
 
-def _ask_again(engine: Engine, refund: Any, report: RefundReport, state: str, error: str) -> None:
-    delay = min(FIRST_DELAY * 2**refund.attempts, LONGEST_DELAY)
+def _ask_again(paying: Paying, refund: Any, state: str, error: str, *, red: bool = True) -> None:
+    """Later, ever more rarely; what came in between, from a person or another run, stands."""
+    report = paying.report
+    delay = min(FIRST_DELAY * 2 ** min(refund.attempts, DOUBLED), LONGEST_DELAY)
     later = {"state": state, "error": error, "retry_at": report.as_of + delay}
     mine = (REFUNDS.c.id == refund.id, REFUNDS.c.state == "sent", REFUNDS.c.attempts == refund.attempts + 1)
-    with transaction(engine) as connection:
+    with transaction(paying.engine) as connection:
         connection.execute(update(REFUNDS).where(*mine).values(later))
-    if error == "pending":
-        return
-    report.postponed += 1
-    report.rows.append({"no": refund.no, "did": [], "refused": [], "error": error})
+    if red:
+        report.postponed += 1
+        report.rows.append({"no": refund.no, "did": [], "refused": [], "error": error})
 
 
-def _tell(
-    engine: Engine, refund: Any, answer: RefundAnswer, report: RefundReport, flow_run: str | None
-) -> None:
-    paid = answer.state is RefundState.SUCCEEDED
+def _tell(paying: Paying, refund: Any, answer: RefundAnswer) -> None:
+    report, paid = paying.report, answer.state is RefundState.SUCCEEDED
     trigger = "refund_paid" if paid else "refund_failed"
     facts = {"refund_ref": answer.refund_ref} if paid else {"reason": answer.reason}
     at = max(report.as_of, refund.requested_at)
     told = Request(refund.shop, refund.no, trigger, at, PROVIDER, facts, key=f"{trigger}:{refund.round}")
-    advanced = advancing(engine, [told], recorded_at=now(), flow_run=flow_run, cases=return_cases)
+    advanced = advancing(
+        paying.engine, [told], recorded_at=now(), flow_run=paying.flow_run, cases=return_cases
+    )
     outcome = advanced.outcomes[0]
     report.triggers.update(advanced.triggers)
-    if outcome.status is Status.FAILED:  # stays sent: asked about again, by the same key
-        report.postponed += 1
-    elif paid:
+    if outcome.status is Status.FAILED:  # asked about again, by the same key
+        _ask_again(paying, refund, "unknown", outcome.error)
+        return
+    if outcome.status is not Status.CHANGED:
+        return  # another run was quicker to tell it
+    if paid:
         report.done += 1
         report.paid_fen += refund.fen
     else:
         report.failed += 1
     did = [{"trigger": c.trigger, "state": str(c.dest), "at": c.at.isoformat()} for c in outcome.changes]
-    report.rows.append({"no": refund.no, "did": did, "refused": [], "error": outcome.error})
+    report.rows.append({"no": refund.no, "did": did, "refused": [], "error": answer.reason or ""})

@@ -5,22 +5,25 @@ Free of Prefect, like all timed steps outside `scheduled.py`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, or_, select
+from sqlalchemy import Connection, Engine, func, or_, select
 
 from flows import return_cases
 from flows.advance import advancing
 from flows.clock import now
 from flows.gateways.payments import PaymentsGateway, payments_from_env
+from flows.refund_rows import REFUNDS
 from flows.refunds import RefundReport, pay_refunds
 from flows.requests import Request, Status
 from flows.scope import Scope, find_scope
 from flows.sweep import RunBatch, SweepReport, call, sweep
 from models import Order, Return
 from models.database import reading
+from states.errors import BadInput
 from states.orders import AFTER_HAND_OVER
 from states.return_states import ReturnState, ReturnTimer
 
@@ -44,7 +47,9 @@ def chase_returns(engine: Engine, *, as_of: datetime, **scope: Any) -> SweepRepo
 def return_case(
     engine: Engine, *, as_of: datetime, payments: PaymentsGateway | None = None, **scope: Any
 ) -> RefundReport:
-    """Everything that is due of one case, refund included."""
+    """Everything that is due of one case, refund included. Raises BadInput when no case is named."""
+    if not scope.get("case_no"):
+        raise BadInput("return-case is about one case: give its number", code="which_case", where="case_no")
     return _work_through(engine, "return-case", tuple(ReturnTimer), as_of, payments=payments, **scope)
 
 
@@ -66,22 +71,33 @@ def _work_through(
     with reading(engine) as connection:
         scope = find_scope(connection, shop, case_no, return_cases.kind)
     how = {"run_batch": run_batch, "flow_run": flow_run}
-    _hear_of_orders(engine, report, scope, **how)
-    sweep(
-        engine,
-        flow,
-        timers,
-        shop=shop,
-        case_no=case_no,
-        as_of=as_of,
-        dry_run=dry_run,
-        report=report,
-        cases=return_cases,
-        **how,
-    )
-    if pays:
-        pay_refunds(engine, payments or payments_from_env(), report, scope, **how)
+    named = {"shop": shop, "case_no": case_no, "as_of": as_of, "dry_run": dry_run}
+    with _payments(payments, pays) as gateway:  # before all else: a setting may be unusable
+        _hear_of_orders(engine, report, scope, **how)
+        sweep(engine, flow, timers, report=report, cases=return_cases, **named, **how)
+        if pays:
+            pay_refunds(engine, gateway, report, scope, **how)
+            report.unknown = _not_known(engine, scope)
     return report
+
+
+@contextmanager
+def _payments(given: PaymentsGateway | None, pays: bool) -> Iterator[PaymentsGateway | None]:
+    """The gateway handed in, else the one of the settings, which is ours to close."""
+    if given or not pays:
+        yield given
+    elif ours := payments_from_env():
+        with closing(ours):
+            yield ours
+    else:
+        yield None
+
+
+def _not_known(engine: Engine, scope: Scope) -> int:
+    """Refunds that may have been paid: sent, and no answer so far."""
+    sent = select(func.count()).select_from(REFUNDS.join(RETURNS, RETURNS.c.id == REFUNDS.c.return_id))
+    with reading(engine) as connection:
+        return connection.scalar(_of(sent.where(REFUNDS.c.state.in_(("sent", "unknown"))), scope))
 
 
 def _hear_of_orders(

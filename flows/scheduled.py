@@ -22,11 +22,14 @@ from pydantic import BeforeValidator, WithJsonSchema
 from flows import clock
 from flows.dispatch_cutoff import dispatch_cutoff as cutoff_plainly
 from flows.flow_runs import answered, as_of_or_scheduled, ended, run_batch, run_id
-from flows.flow_tables import publish_cutoff, publish_import, publish_sweep
+from flows.flow_tables import publish_cutoff, publish_import, publish_refunds, publish_sweep
 from flows.order_import import import_orders as import_plainly
 from flows.order_watch import watch_orders as watch_plainly
 from flows.payment_reminders import remind_unpaid as remind_plainly
 from flows.policy_store import current_policies
+from flows.return_steps import chase_returns as chase_plainly
+from flows.return_steps import release_refunds as release_plainly
+from flows.return_steps import return_case as case_plainly
 from flows.sweep import SweepReport
 from models.database import engine_from_env
 from states.errors import BadInput
@@ -43,6 +46,9 @@ Text = Annotated[
     BeforeValidator(_digits_are_text),
     WithJsonSchema({"type": "string"}),
 ]
+
+# What has to be named.
+Name = Annotated[str, BeforeValidator(_digits_are_text)]
 
 Format = Literal["auto", "taobao", "tmall", "olist", "kefu"]
 
@@ -106,10 +112,64 @@ def dispatch_cutoff(
     return answered(sweep)
 
 
+@flow(name="release-refunds")
+def release_refunds(
+    shop: Text = None,
+    case_no: Text = None,
+    as_of: datetime | None = None,
+    dry_run: bool = False,
+) -> dict:
+    """Pay back what nobody wants any more once its 24 hours are over, and every other refund that waits.
+
+    Args:
+        shop: only this shop; every shop when empty.
+        case_no: only this after-sales case, for example 201911121212-R1.
+        as_of: the moment the run stands for; its scheduled time, or now, when empty.
+        dry_run: show what would be done, do nothing.
+    """
+    return answered(lambda: _sweep(release_plainly, shop, case_no, as_of, dry_run, publish=publish_refunds))
+
+
+@flow(name="chase-returns")
+def chase_returns(
+    shop: Text = None,
+    case_no: Text = None,
+    as_of: datetime | None = None,
+    dry_run: bool = False,
+) -> dict:
+    """Remind buyers of waybill and evidence, close what never came, show staff the after-sales cases that are overdue.
+
+    Args:
+        shop: only this shop; every shop when empty.
+        case_no: only this after-sales case, for example 201911121212-R1.
+        as_of: the moment the run stands for; its scheduled time, or now, when empty.
+        dry_run: show what would be done, do nothing.
+    """
+    return answered(lambda: _sweep(chase_plainly, shop, case_no, as_of, dry_run))
+
+
+@flow(name="return-case")
+def return_case(
+    case_no: Name,
+    shop: Text = None,
+    as_of: datetime | None = None,
+    dry_run: bool = False,
+) -> dict:
+    """Do everything that is due of one after-sales case, its refund included.
+
+    Args:
+        case_no: the number of the case, for example 201911121212-R1.
+        shop: its shop, where two shops use the same number.
+        as_of: the moment the run stands for; now when empty.
+        dry_run: show what would be done, do nothing.
+    """
+    return answered(lambda: _sweep(case_plainly, shop, case_no, as_of, dry_run, publish=publish_refunds))
+
+
 @flow(name="import-orders")
 def import_orders(
     file: str,
-    shop: Annotated[str, BeforeValidator(_digits_are_text)],
+    shop: Name,
     format: Format = "auto",
     encoding: str | None = None,
     until: datetime | None = None,
@@ -136,13 +196,15 @@ def import_orders(
 
 
 # What must be on the timetable, and what is started by hand.
-TIMED = (remind_unpaid, dispatch_cutoff, watch_orders)
-BY_HAND = (import_orders,)
+TIMED = (remind_unpaid, dispatch_cutoff, watch_orders, release_refunds, chase_returns)
+BY_HAND = (import_orders, return_case)
 
 
-def _sweep(step: Callable[..., SweepReport], *asked: Any) -> State:
+def _sweep(
+    step: Callable[..., SweepReport], *asked: Any, publish: Callable[[Any], str] = publish_sweep
+) -> State:
     report = step(engine_from_env(), **_asked(*asked))
-    return ended(report, publish_sweep(report))
+    return ended(report, publish(report))
 
 
 def _asked(shop: str | None, case_no: str | None, as_of: datetime | None, dry_run: bool) -> dict[str, Any]:
