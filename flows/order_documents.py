@@ -4,46 +4,36 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from datetime import datetime, tzinfo
 from typing import Any
 
 from sqlalchemy import Connection, select
 
+from flows.document_parts import pages, parts_of, plain
 from flows.masking import mask_address, mask_name, mask_phone, mask_text
 from flows.policy_store import policy_versions
-from models import Anomaly, Hold, Order, OrderLine, OutboxMessage, StateChange, Timer
+from models import Order, OrderLine, Return
 
-ORDERS = Order.__table__
-PAGE = 500
-
-PARTS = {
-    "holds": (Hold, ("reason", "by", "since", "until", "released_at", "released_by")),
-    "timers": (Timer, ("kind", "round", "due_at", "done_at", "cancelled_at", "refused", "error")),
-    "history": (StateChange, ("trigger", "source", "dest", "at", "recorded_at", "by", "flow_run", "facts")),
-    "owed": (OutboxMessage, ("what", "channel", "key", "owed_at", "sent_at", "dead_at")),
-    "anomalies": (Anomaly, ("code", "trigger", "at", "rule", "zh", "en", "settled_at", "settled_by")),
-}
+ORDERS, RETURNS = Order.__table__, Return.__table__
 
 
 def documents(connection: Connection, ids: Sequence[int]) -> Iterator[dict]:
     """These orders, in this sequence, a page at a time."""
-    for start in range(0, len(ids), PAGE):
-        page = ids[start : start + PAGE]
-        found = {row.id: row for row in connection.execute(select(ORDERS).where(ORDERS.c.id.in_(page)))}
+    for found in pages(connection, ORDERS, ids):
         policies = policy_versions(connection, {row.shop for row in found.values()})
-        parts = {name: _rows_of(connection, *part, page) for name, part in PARTS.items()}
-        lines = _lines_of(connection, page)
-        for id_ in page:
-            settings = policies.settings(found[id_].policy_version_id)
-            yield {
-                **_head(found[id_], settings.zone, policies.number(found[id_].policy_version_id)),
+        parts = parts_of(connection, "order", list(found))
+        lines, returns = _lines_of(connection, list(found)), _returns_of(connection, list(found))
+        for id_, row in found.items():
+            document = {
+                **_head(row, policies.number(row.policy_version_id)),
                 "lines": lines[id_],
-                **{name: [_plain(row, settings.zone) for row in rows[id_]] for name, rows in parts.items()},
+                "returns": returns[id_],
+                **{name: rows[id_] for name, rows in parts.items()},
             }
+            yield plain(document, policies.settings(row.policy_version_id).zone)
 
 
-def _head(row: Any, zone: tzinfo, policy_number: int) -> dict:
-    head = {
+def _head(row: Any, policy_number: int) -> dict:
+    return {
         "no": row.no,
         "shop": row.shop,
         "state": row.state,
@@ -53,6 +43,7 @@ def _head(row: Any, zone: tzinfo, policy_number: int) -> dict:
         "amount_fen": row.amount_fen,
         "paid_fen": row.paid_fen,
         "refunded_fen": row.refunded_fen,
+        "refunding_fen": row.refunding_fen,
         "policy_version": policy_number,
         "promise": row.promise_on
         and {"kind": row.promise_kind, "on": row.promise_on, "cutoff_at": row.promise_cutoff_at},
@@ -69,43 +60,6 @@ def _head(row: Any, zone: tzinfo, policy_number: int) -> dict:
         "remark": mask_text(row.remark),
         "buyer_message": mask_text(row.buyer_message),
     }
-    return _plain(head, zone)
-
-
-def _plain(value: Any, zone: tzinfo) -> Any:
-    """Times in the shop's zone with their offset, days as they are."""
-    match value:
-        case datetime():
-            return value.astimezone(zone).isoformat()
-        case dict():
-            return {k: _plain(v, zone) for k, v in value.items()}
-        case list():
-            return [_plain(v, zone) for v in value]
-        case None | str() | int() | float():
-            return value
-        case _:
-            return str(value)
-
-
-def _rows_of(
-    connection: Connection, model: Any, columns: Sequence[str], ids: Sequence[int]
-) -> dict[int, list]:
-    table = model.__table__
-    found: dict[int, list] = defaultdict(list)
-    rows = select(table.c.case_id, *(table.c[name] for name in columns)).where(
-        table.c.case_kind == "order", table.c.case_id.in_(ids)
-    )
-    for case_id, *values in connection.execute(rows.order_by(table.c.id)):
-        found[case_id].append(_renamed(dict(zip(columns, values, strict=True))))
-    return found
-
-
-def _renamed(row: dict) -> dict:
-    if "dead_at" in row:
-        row["dead"] = row.pop("dead_at") is not None
-    if "told" in row.get("facts", {}):  # digests of personal data are nobody's business
-        row["facts"] = {k: v for k, v in row["facts"].items() if k != "told"}
-    return row
 
 
 def _lines_of(connection: Connection, ids: Sequence[int]) -> dict[int, list]:
@@ -115,4 +69,13 @@ def _lines_of(connection: Connection, ids: Sequence[int]) -> dict[int, list]:
         found[row.order_id].append(
             {k: v for k, v in row._mapping.items() if k not in ("order_id", "position")}
         )
+    return found
+
+
+def _returns_of(connection: Connection, ids: Sequence[int]) -> dict[int, list]:
+    c = RETURNS.c
+    cases = select(c.order_id, c.no, c.kind, c.state, c.refund_fen).where(c.order_id.in_(ids))
+    found: dict[int, list] = defaultdict(list)
+    for order_id, *values in connection.execute(cases.order_by(c.id)):
+        found[order_id].append(dict(zip(("no", "kind", "state", "refund_fen"), values, strict=True)))
     return found
