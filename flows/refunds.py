@@ -41,10 +41,12 @@ class RefundReport(SweepReport):
 
     paid_fen: int = 0
     waiting: int = 0  # refunds that nobody can pay: no payment service is known
+    unknown: int = 0  # refunds that may have been paid: after the run, no answer is known
 
     def as_dict(self) -> dict:
         """The shape that scripts rely on."""
-        return {**super().as_dict(), "paid_fen": self.paid_fen, "waiting": self.waiting}
+        money = {"paid_fen": self.paid_fen, "waiting": self.waiting, "unknown": self.unknown}
+        return {**super().as_dict(), **money}
 
 
 @dataclass(frozen=True)
