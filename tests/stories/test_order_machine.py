@@ -6,9 +6,11 @@ Times are drawn around the edges: deadlines, cut-offs, rungs; `now` only moves f
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from databases import Databases, PostgresServer
 from hypothesis import HealthCheck, settings
@@ -29,7 +31,7 @@ from flows.order_watch import watch_orders
 from flows.payment_reminders import remind_unpaid
 from flows.requests import Outcome, Request, Status
 from models import Anomaly, DispatchBatch, Hold, Order, OutboxMessage, StateChange, Timer
-from states.lifecycle import BEFORE
+from states.lifecycle import BEFORE, Lifecycle
 from states.orders import OrderState, fact_key, order_lifecycle
 
 NOS = st.sampled_from(["1", "2", "3"])
@@ -173,7 +175,7 @@ class OrdersInTheStore(RuleBasedStateMachine):
         self._is_only_added_to(history)
         for order in orders:
             mine = sorted(history[order.id], key=lambda change: change.number)
-            self._history_is_whole(order, mine)
+            history_is_whole(order, mine, order_lifecycle, "place")
             self._timers_mean_something(order, [t for t in timers if t.case_id == order.id])
             self._money_adds_up(order, mine)
             self._release_was_right(order, mine, [h for h in holds if h.case_id == order.id])
@@ -185,21 +187,8 @@ class OrdersInTheStore(RuleBasedStateMachine):
         assert self.before.items() <= now.items()
         self.before = now
 
-    def _history_is_whole(self, order, mine) -> None:
-        assert [c.number for c in mine] == list(range(1, order.version + 1))
-        assert order.state in set(OrderState)
-        assert mine[0].trigger == "place"
-        assert mine[0].source == BEFORE
-        assert [c.source for c in mine[1:]] == [c.dest for c in mine[:-1]]
-        assert mine[-1].dest == order.state
-        assert (order.closed_at is not None) == (order.state in order_lifecycle.final)
-
     def _timers_mean_something(self, order, mine) -> None:
-        assert max(Counter((t.kind, t.round) for t in mine).values(), default=0) <= 1
-        for timer in mine:
-            assert timer.done_at is None or timer.cancelled_at is None
-            if timer.done_at is None and timer.cancelled_at is None:
-                assert not order_lifecycle.outlived(timer.kind, order.state)
+        timers_mean_something(order, mine, order_lifecycle)
         if order.state == OrderState.UNPAID:  # somebody will look again
             assert any(t.kind == "payment_deadline" and t.done_at is None for t in mine)
         if order.state == OrderState.VERIFIED:
@@ -253,10 +242,41 @@ class OrdersInTheStore(RuleBasedStateMachine):
                 assert said in {(c.trigger, c.at, c.key) for c in history[ids[request.no]]}
 
 
-def _run(kind: str, template: Path, folder: Path, postgres, examples: int, steps: int) -> None:
+def history_is_whole(case, mine, lifecycle: Lifecycle, begins: str) -> None:
+    """Without a gap, from the beginning to where the case is now."""
+    assert [c.number for c in mine] == list(range(1, case.version + 1))
+    assert case.state in lifecycle.states
+    assert mine[0].trigger == begins
+    assert mine[0].source == BEFORE
+    assert [c.source for c in mine[1:]] == [c.dest for c in mine[:-1]]
+    assert mine[-1].dest == case.state
+    assert (case.closed_at is not None) == (case.state in lifecycle.final)
+
+
+def timers_mean_something(case, mine, lifecycle: Lifecycle) -> None:
+    """Each is there once, done or cancelled, and waits only where its state has a use for it."""
+    assert max(Counter((t.kind, t.round) for t in mine).values(), default=0) <= 1
+    for timer in mine:
+        assert timer.done_at is None or timer.cancelled_at is None
+        if timer.done_at is None and timer.cancelled_at is None:
+            assert not lifecycle.outlived(timer.kind, case.state)
+
+
+def live(
+    machine: type[RuleBasedStateMachine],
+    kind: str,
+    template: Path,
+    folder: Path,
+    postgres: Callable[[], PostgresServer] | None,
+    *,
+    examples: int,
+    steps: int,
+    **more: Any,
+) -> None:
+    """So many lives of this machine, each in a fresh database."""
     numbers = count()
 
-    class Fresh(OrdersInTheStore):
+    class Fresh(machine):
         def __init__(self) -> None:
             place = folder / str(next(numbers))
             place.mkdir()
@@ -271,15 +291,16 @@ def _run(kind: str, template: Path, folder: Path, postgres, examples: int, steps
             stateful_step_count=steps,
             deadline=None,
             suppress_health_check=list(HealthCheck),
+            **more,
         ),
     )
 
 
 def test_the_promises_hold_whatever_happens_on_sqlite(sqlite_template, tmp_path):
-    _run("sqlite", sqlite_template, tmp_path, None, examples=40, steps=30)
+    live(OrdersInTheStore, "sqlite", sqlite_template, tmp_path, None, examples=40, steps=30)
 
 
 def test_the_promises_hold_whatever_happens_on_postgresql(
     sqlite_template, tmp_path, postgres: PostgresServer
 ):
-    _run("postgresql", sqlite_template, tmp_path, lambda: postgres, examples=10, steps=30)
+    live(OrdersInTheStore, "postgresql", sqlite_template, tmp_path, lambda: postgres, examples=10, steps=30)
