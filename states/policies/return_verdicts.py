@@ -20,6 +20,11 @@ def judged(claim: Claim) -> Verdict:
     return (_refused if answer is Answer.REFUSED else _open)(claim, answer, found)
 
 
+def granted(claim: Claim) -> Verdict:
+    """What follows if a person says yes against the rules: what it brings, and who pays the postage."""
+    return _open(claim, Answer.ALLOWED, list(findings(claim)))
+
+
 def _open(claim: Claim, answer: Answer, found: list[Finding]) -> Verdict:
     reasons = _sorted([*found, *grounds(claim)], (Answer.A_PERSON_MUST_LOOK, Answer.ALLOWED, None))
     return Verdict(

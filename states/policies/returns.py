@@ -22,7 +22,7 @@ from states.policies.return_requests import (
     ReturnRequest,
     Verdict,
 )
-from states.policies.return_verdicts import judged
+from states.policies.return_verdicts import granted, judged
 from states.policies.settings import Duration, Fen, Policy, write_duration
 from states.reasons import Reason
 
@@ -136,6 +136,12 @@ class ReturnPolicy(Policy):
         `free_from_fen` is the amount from which the order shipped free. Raises ValueError for a time without offset.
         """
         return judged(Claim(self, order, request, free_from_fen))
+
+    def granted(
+        self, order: BoughtOrder, request: ReturnRequest, *, free_from_fen: int | None = None
+    ) -> Verdict:
+        """What follows from a yes, whatever the rules answer: for who decides against them."""
+        return granted(Claim(self, order, request, free_from_fen))
 
     def obstacles(self, order: BoughtOrder, request: ReturnRequest) -> tuple[Reason, ...]:
         """Why there is nothing to judge, so no case to open; empty where the rules have the word."""

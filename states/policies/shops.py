@@ -114,8 +114,16 @@ class ShopPolicies(Policy):
 
     def verdict(self, order: BoughtOrder, request: ReturnRequest) -> Verdict:
         """See ReturnPolicy.verdict."""
+        return self.returns.verdict(order, request, free_from_fen=self._free_from_fen)
+
+    def granted(self, order: BoughtOrder, request: ReturnRequest) -> Verdict:
+        """See ReturnPolicy.granted."""
+        return self.returns.granted(order, request, free_from_fen=self._free_from_fen)
+
+    @property
+    def _free_from_fen(self) -> int | None:
         tariff = self.freight and (self.freight.by_distance or self.freight.by_region)
-        return self.returns.verdict(order, request, free_from_fen=tariff.free_from_fen if tariff else None)
+        return tariff.free_from_fen if tariff else None
 
     def obstacles(self, order: BoughtOrder, request: ReturnRequest) -> tuple[Reason, ...]:
         """See ReturnPolicy.obstacles."""
