@@ -38,6 +38,19 @@ def as_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) 
     console.print(table)
 
 
+def say(text: str, style: str | None = None) -> None:
+    """One line for people, as it stands: nothing in it is markup."""
+    console.print(text, style=style, highlight=False, markup=False, soft_wrap=True)
+
+
+def section(title: str, lines: Iterable[tuple[str, str, str]]) -> None:
+    """A heading and its lines: a mark, zh, en; nothing at all where there are none."""
+    for number, (mark, zh, en) in enumerate(lines):
+        if not number:
+            say(f"\n{title}", style="bold")
+        say(f"  {mark}  {zh}" if zh == en else f"  {mark}  {zh} / {en}")
+
+
 def when(text: str | None) -> str:
     """An ISO time as people read it, in the zone it is in."""
     return f"{datetime.fromisoformat(text):%Y-%m-%d %H:%M:%S}" if text else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -12,6 +13,8 @@ from sqlalchemy import Connection
 
 from flows import order_cases
 from flows.order_documents import documents
+from flows.return_sentences import FREES, OF_ITS_CASE, WITHDRAW
+from flows.return_sentences import STATES as RETURN_STATES
 from states.order_guards import holds_open
 from states.order_reasons import free_since
 from states.orders import OrderState, dispatch_blockers, order_lifecycle
@@ -69,6 +72,7 @@ WHO = {
     "timer": ("系统", "the timetable"),
     "audit": ("系统", "the machine"),
     "operator": ("未具名客服", "an unnamed operator"),
+    "payments": ("支付平台", "the payment service"),
 }
 
 NEXT = {
@@ -89,6 +93,7 @@ REMEDIES = {
     "not_paid": ("等买家付款", "wait for the buyer to pay"),
     "free_since": ("现在就放行 kefu order act {no} release --by 姓名", "let it go now, with the same command"),
 }  # fmt: skip
+FOR_ITS_CASE = "aftersales "
 AMENDABLE = {"missing_phone": "phone", "masked_phone": "phone", "impossible_phone": "phone"} | {
     f"missing_{name}": name for name in ("receiver", "address")
 }
@@ -99,6 +104,7 @@ class Explanation:
     """The answer in parts; `lines` is how people read it, zh first, English beside it."""
 
     order: dict
+    returns: list[dict] = field(default_factory=list)
     story: list[dict] = field(default_factory=list)
     next: list[dict] = field(default_factory=list)
     blockers: list[dict] = field(default_factory=list)
@@ -116,14 +122,14 @@ def explain(connection: Connection, case_id: int, at: datetime) -> Explanation:
     view = order_cases.load(connection, [case_id], lock=False)[case_id]
     answer = Explanation(order)
     answer.story = [_told(entry, view) for entry in order["history"]]
-    waiting = [t for t in order["timers"] if not t["done_at"] and not t["cancelled_at"]]
-    answer.next = [_next(t) for t in sorted(waiting, key=lambda t: t["due_at"])]
+    answer.returns = [{**case, **_words_of(RETURN_STATES[case["state"]])} for case in order["returns"]]
+    answer.next = what_comes_next(order, NEXT)
     if view.state in (OrderState.UNPAID, OrderState.PAID, OrderState.VERIFIED):
         holds = iter(holds_open(view, at))  # their reasons come first, in this sequence
         reasons = dispatch_blockers(view, at) or [free_since()]
         findings = ",".join(r.code for r in reasons if r.code not in {*AMENDABLE, *REMEDIES})
         answer.blockers = [
-            _blocker(r, view.no, next(holds).reason if r.code == "held" else "", findings) for r in reasons
+            _blocker(r, order, next(holds).reason if r.code == "held" else "", findings) for r in reasons
         ]
     answer.anomalies = [_to_settle(a, view.no) for a in order["anomalies"] if not a["settled_at"]]
     by_hand = order_lifecycle.by_people | order_lifecycle.facts
@@ -131,29 +137,60 @@ def explain(connection: Connection, case_id: int, at: datetime) -> Explanation:
     return answer
 
 
+def actor(by: str) -> tuple[str, str]:
+    """Who did it, as a sentence calls them."""
+    if by.startswith("return "):
+        return f"售后单 {by.removeprefix('return ')} ", f"case {by.removeprefix('return ')}"
+    return WHO.get(by, (f"{by} ", by))
+
+
+def _words_of(pair: tuple[str, str]) -> dict:
+    return dict(zip(("zh", "en"), pair, strict=True))
+
+
+def case_of(hold: str | None) -> str:
+    """The after-sales case that an order is held for under this reason; empty when it is another one."""
+    return (hold or "").removeprefix(FOR_ITS_CASE) if (hold or "").startswith(FOR_ITS_CASE) else ""
+
+
 def _told(entry: dict, view: Any) -> dict:
     facts = entry["facts"]
+    case = case_of(facts.get("reason")) or facts.get("case", "")
     words = {
         "amount": yuan(facts.get("amount_fen", 0)),
         "round": facts.get("round", ""),
         "fields": ", ".join(facts.get("fields", [])),
         "reason": facts.get("text") or facts.get("reason") or "—",
         "waybill": facts.get("waybill") or "—",
+        "case": case,
     }
-    who = WHO.get(entry["by"], (f"{entry['by']} ", entry["by"]))
+    who = actor(entry["by"])
     if entry["trigger"] == "hold" and facts.get("reason") == "remark":
         who = ("备注", "a remark")
-    zh, en = (text.format(by=by, **words) for text, by in zip(TOLD[entry["trigger"]], who, strict=True))
+    texts = (case and OF_ITS_CASE.get(entry["trigger"])) or TOLD[entry["trigger"]]
+    zh, en = (text.format(by=by, **words) for text, by in zip(texts, who, strict=True))
+    if case and texts is TOLD[entry["trigger"]]:
+        zh, en = f"{zh}(售后单 {case})", f"{en} (case {case})"
     if "override" in facts:
         zh, en = f"{zh},不计 {facts['override']}", f"{en}, overriding {facts['override']}"
     if facts.get("assumed"):
         zh, en = f"{zh}(时间为文件截止时刻,原表未给出)", f"{en} (time assumed: the file gives none)"
-    moved = f"{entry['source']} → {entry['dest']}" if entry["source"] != entry["dest"] else ""
-    return {"at": entry["at"], "zh": zh, "en": en, "moved": moved}
+    return {"at": entry["at"], "zh": zh, "en": en, "moved": moved(entry)}
 
 
-def _next(timer: dict) -> dict:
-    zh, en = (text.format(round=timer["round"]) for text in NEXT[timer["kind"]])
+def moved(entry: dict) -> str:
+    """From where to where an entry of the history led; nothing when it stayed."""
+    return f"{entry['source']} → {entry['dest']}" if entry["source"] != entry["dest"] else ""
+
+
+def what_comes_next(document: dict, words: Mapping[str, tuple[str, str]]) -> list[dict]:
+    """The timers a case waits for, the next one first."""
+    waiting = [t for t in document["timers"] if not t["done_at"] and not t["cancelled_at"]]
+    return [_next(t, words[t["kind"]]) for t in sorted(waiting, key=lambda t: t["due_at"])]
+
+
+def _next(timer: dict, texts: tuple[str, str]) -> dict:
+    zh, en = (text.format(round=timer["round"]) for text in texts)
     if timer["error"]:
         zh, en = f"{zh}(上次处理出错,将重试)", f"{en} (the last try went wrong; it is tried again)"
     elif timer["refused"]:
@@ -166,7 +203,10 @@ def _to_settle(anomaly: dict, no: str) -> dict:
     return {**anomaly, "remedy": f"kefu order act {no} {act} --by NAME"}
 
 
-def _blocker(reason: Reason, no: str, hold: str, findings: str) -> dict:
+def _blocker(reason: Reason, order: dict, hold: str, findings: str) -> dict:
+    no = order["no"]
+    if case := next((c for c in order["returns"] if c["no"] == case_of(hold)), None):
+        return _held_for(case, no, hold)
     if reason.code in AMENDABLE:
         name = AMENDABLE[reason.code]
         zh = en = f"kefu order act {no} amend --fact {name}=… --by NAME"
@@ -175,4 +215,17 @@ def _blocker(reason: Reason, no: str, hold: str, findings: str) -> dict:
         zh, en = (text.format(no=no, hold=hold) for text in REMEDIES[reason.code])
     else:  # a finding of the audit that a person may overrule, with all the others of its kind or in vain
         zh = en = f"kefu order act {no} verify --fact override={findings} --by NAME"
+    return {**reason.as_dict(), "unblock_zh": zh, "unblock_en": en}
+
+
+def _held_for(case: dict, order_no: str, hold: str) -> dict:
+    """Held for an after-sales case: it ends with the case, and is not lifted by hand before (rule 84)."""
+    state_zh, state_en = RETURN_STATES[case["state"]]
+    zh, en = (t.format(no=case["no"], order=order_no, hold=hold) for t in FREES.get(case["state"], WITHDRAW))
+    reason = Reason(
+        "held",
+        f"不要发货:售后单 {case['no']} {state_zh}",
+        f"held for its case {case['no']}, {state_en}",
+        84,
+    )
     return {**reason.as_dict(), "unblock_zh": zh, "unblock_en": en}

@@ -186,5 +186,3 @@ def _evidence(text: str) -> dict:
             code="bad_evidence",
             where=text,
         ) from None
-
-

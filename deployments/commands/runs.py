@@ -16,7 +16,7 @@ from flows.order_import import ImportReport, import_orders
 from flows.replay import replay as live_through
 from flows.scope import find_scope, zone_of
 from flows.sweep import SweepReport
-from flows.timed_steps import TIMED_STEPS
+from flows.timed_steps import OF_RETURNS, TIMED_STEPS
 from models.database import engine_from_env, reading
 from states.errors import BadInput
 
@@ -77,7 +77,9 @@ def _show_import(report: ImportReport) -> None:
 def run(
     flow: Annotated[str, typer.Argument(metavar="FLOW", help=", ".join(TIMED_STEPS))],
     shop: Annotated[str | None, typer.Option("--shop")] = None,
-    case: Annotated[str | None, typer.Option("--case", help="Only this order.")] = None,
+    case: Annotated[
+        str | None, typer.Option("--case", help="Only this order, or this after-sales case.")
+    ] = None,
     as_of: Annotated[
         str | None, typer.Option("--as-of", help="The moment the run stands for; now when empty.")
     ] = None,
@@ -90,7 +92,7 @@ def run(
             f"there is no flow {flow!r}; known: {', '.join(TIMED_STEPS)}", code="unknown_flow", where=flow
         )
     with reading(engine_from_env()) as connection:
-        scope = find_scope(connection, shop, case)
+        scope = find_scope(connection, shop, case, "return" if flow in OF_RETURNS else "order")
         zone = zone_of(connection, scope.shop)
     moment = clock.read_time(as_of, zone, what="--as-of") if as_of else clock.now()
     if not dry_run:
@@ -123,6 +125,11 @@ def _show_run(report: SweepReport, zone: tzinfo, zones: dict[str, tzinfo]) -> No
         output.as_table(title, ("no", "state", "阻碍 blockers"), blocked)
     counts = {k: v for k, v in report.as_dict().items() if isinstance(v, int) and k != "dry_run"}
     output.console.print("  ".join(f"{k} {v}" for k, v in counts.items()))
+    if waiting := getattr(report, "waiting", 0):
+        zh, en = f"{waiting} 笔退款待付", f"refunds that wait to be paid: {waiting}"
+        output.say(
+            f"{zh},付款平台由 KEFU_PAYMENTS_URL 设置 / {en}; KEFU_PAYMENTS_URL names the payment service"
+        )
 
 
 def replay(

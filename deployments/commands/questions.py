@@ -1,0 +1,102 @@
+"""kefu due, kefu explain: look at orders and after-sales cases, change nothing."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Annotated
+
+import typer
+from sqlalchemy import Connection, select
+
+from deployments import output
+from deployments.commands import explained
+from flows import clock, explaining, return_sentences
+from flows.explaining import explain as explain_order
+from flows.policy_store import current_policy
+from flows.return_explaining import explain_return
+from flows.scope import TABLES, find_case, find_scope, zone_of
+from models import Timer
+from models.database import engine_from_env, reading
+from states.errors import NotFound
+
+TIMERS = Timer.__table__
+NEXT = {**explaining.NEXT, **return_sentences.NEXT}
+Shop = Annotated[str | None, typer.Option("--shop", help="Needed only where two shops use one number.")]
+Json = Annotated[bool, typer.Option("--json", help="For machines.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put these commands on the command line."""
+    app.command()(due)
+    app.command()(explain)
+
+
+def due(
+    until: Annotated[str | None, typer.Option(help="ISO 8601; the next 24 hours when empty.")] = None,
+    shop: Shop = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
+    json: Json = False,
+) -> None:
+    """What will happen next, and when: of orders and of after-sales cases."""
+    with reading(engine_from_env()) as connection:
+        find_scope(connection, shop, None)
+        zone = zone_of(connection, shop)
+        end = clock.read_time(until, zone, what="--until") if until else clock.now() + timedelta(hours=24)
+        rows = [row for kind in TABLES for row in _waiting(connection, kind, end, shop, limit)]
+        rows = sorted(rows, key=lambda row: (row.due_at, row.no))[:limit]
+        zones = {name: current_policy(connection, name).zone for name in {row.shop for row in rows}}
+    found = [{**row._mapping, "due_at": row.due_at.astimezone(zones[row.shop]).isoformat()} for row in rows]
+    if json:
+        output.as_json(found)
+        return
+    rows = [
+        (output.when(row["due_at"]), row["no"], row["shop"], NEXT[row["kind"]][0].format(round=row["round"]),
+         row["kind"], row["refused"], row["error"])
+        for row in found
+    ]  # fmt: skip
+    output.as_table("待办 Due", ("due", "no", "shop", "待办", "kind", "refused", "error"), rows)
+
+
+def _waiting(connection: Connection, kind: str, end: datetime, shop: str | None, limit: int) -> list:
+    c, cases = TIMERS.c, TABLES[kind].c
+    waiting = (
+        select(cases.no, c.case_kind, c.shop, c.kind, c.round, c.due_at, c.refused, c.error)
+        .join(TABLES[kind], cases.id == c.case_id)
+        .where(c.case_kind == kind, c.done_at.is_(None), c.cancelled_at.is_(None), c.due_at <= end)
+    )
+    waiting = waiting.where(c.shop == shop) if shop else waiting
+    return list(connection.execute(waiting.order_by(c.due_at, cases.no).limit(limit)).all())
+
+
+def explain(
+    no: Annotated[str, typer.Argument(metavar="NO", help="Of an order, or of an after-sales case.")],
+    shop: Shop = None,
+    at: Annotated[str | None, typer.Option("--at", help="As of then: ISO 8601; now when empty.")] = None,
+    json: Json = False,
+) -> None:
+    """Why it is where it is, what comes next, what blocks it and what would unblock it."""
+    with reading(engine_from_env()) as connection:
+        kind, case_id, of_shop = _find(connection, no, shop)
+        zone = current_policy(connection, of_shop).zone
+        moment = clock.read_time(at, zone, what="--at") if at else clock.now()
+        answer = (explain_order if kind == "order" else explain_return)(connection, case_id, moment)
+    if json:
+        output.as_json(answer.as_dict())
+    else:
+        (explained.order if kind == "order" else explained.after_sales)(answer)
+
+
+def _find(connection: Connection, no: str, shop: str | None) -> tuple[str, int, str]:
+    """An order, else an after-sales case. Raises NotFound or BadInput."""
+    for kind in TABLES:
+        try:
+            return kind, *find_case(connection, kind, no, shop)
+        except NotFound:
+            continue
+    of = f" in shop {shop}" if shop else ""
+    raise NotFound(
+        f"there is no order and no after-sales case {no!r}{of}; "
+        "`kefu order list` and `kefu return list` show those there are",
+        code="unknown_order",
+        where=no,
+    )

@@ -1,0 +1,61 @@
+"""What can be done about an after-sales case where it is now, each with the command that does it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from flows.return_desk import RETURNS_HAND
+from flows.return_sentences import ACTS
+from states.lifecycle import Asked
+from states.return_records import under_way
+from states.returns import return_lifecycle
+
+NAME = "NAME"
+SAID = {  # how an approval may have to be said, the plainest first
+    "approve": [{}, {"override": "…"}, {"amount_fen": 1}, {"amount_fen": 1, "override": "…"}],
+}
+
+
+def possible_acts(view: Any, at: datetime, unsettled: Sequence[Any] = ()) -> list[dict]:
+    """Every act that no rule would refuse to somebody with a name: trigger, command, and what it does."""
+    return list(_acts(view, at, bool(unsettled)))
+
+
+def _acts(view: Any, at: datetime, unsettled: bool) -> Iterator[dict]:
+    for trigger in ACTS:
+        if trigger not in RETURNS_HAND.triggers or _pointless(view, trigger, unsettled):
+            continue
+        if (said := _accepted(view, trigger, at)) is not None:
+            facts, name = said
+            zh, en = ACTS["override" if "override" in facts else trigger]
+            yield {"trigger": trigger, "command": _command(view, trigger, facts, name), "zh": zh, "en": en}
+
+
+def _pointless(view: Any, trigger: str, unsettled: bool) -> bool:
+    """Facts about nothing: no refund is under way, no anomaly waits."""
+    if trigger in ("refund_paid", "refund_failed"):
+        return not under_way(view)
+    return trigger == "settle" and not unsettled
+
+
+def _accepted(view: Any, trigger: str, at: datetime) -> tuple[Mapping[str, Any], str] | None:
+    """The facts and the name with which the rules let it pass."""
+    rows = [r for r in return_lifecycle.rows if r["trigger"] == trigger and r["source"] == view.state]
+    for row in rows:
+        for facts in SAID.get(trigger, [{}]) if not row["anomaly"] else ():
+            for name in (NAME, *view.policy.returns.supervisors):
+                asked = Asked(trigger, at, name, facts)
+                if not any(reason for guard in row["unless"] for reason in guard(view, asked)):
+                    return facts, name
+    return None
+
+
+def _command(view: Any, trigger: str, facts: Mapping[str, Any], name: str) -> str:
+    needed = [n.rstrip("!") for n in RETURNS_HAND.facts.get(trigger, {}) if n.endswith("!")]
+    told = dict.fromkeys([*needed, *facts], "…")
+    if trigger == "show_evidence" and view.evidence_wanted:
+        told["kind"] = view.evidence_wanted[0]
+    said = "".join(f" --fact {fact}={value}" for fact, value in told.items())
+    return f"kefu return act {view.no} {trigger}{said} --by {name}"
