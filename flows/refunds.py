@@ -154,7 +154,8 @@ def _ask_again(paying: Paying, refund: Any, state: str, error: str, *, red: bool
 def _tell(paying: Paying, refund: Any, answer: RefundAnswer) -> None:
     report, paid = paying.report, answer.state is RefundState.SUCCEEDED
     trigger = "refund_paid" if paid else "refund_failed"
-    facts = {"refund_ref": answer.refund_ref} if paid else {"reason": answer.reason}
+    said = {"refund_ref": answer.refund_ref} if paid else {"reason": answer.reason}
+    facts = {**said, "case": refund.no}  # we did it ourselves: another run tells it at another time
     at = max(report.as_of, refund.requested_at)
     told = Request(refund.shop, refund.no, trigger, at, PROVIDER, facts, key=f"{trigger}:{refund.round}")
     advanced = advancing(
