@@ -278,9 +278,14 @@ def pay(engine: Engine, payments: PaymentsGateway, moment: datetime, life: Life)
 
 
 def span(rows: list[Told]) -> tuple[datetime, datetime]:
-    """From the hour of the first payment until every case has had its time."""
-    first = min(row.paid_at for row in rows).replace(minute=0, second=0)
-    return first, max(row.asked_at for row in rows).replace(minute=0, second=0) + 8 * A_DAY
+    """From the day of the first payment until every case has had its time."""
+    return _midnight(min(row.paid_at for row in rows)), _midnight(
+        max(row.asked_at for row in rows)
+    ) + 8 * A_DAY
+
+
+def _midnight(at: datetime) -> datetime:
+    return datetime.combine(at.astimezone(ZONE).date(), time(0), ZONE).astimezone(UTC)
 
 
 class Coming:
