@@ -110,7 +110,8 @@ def advancing(
     advanced = attempt([r for r in requests if _case(r) not in bad])
     done = iter(advanced.outcomes)
     advanced.outcomes = [
-        _failed(cases.kind, r, bad[_case(r)]) if _case(r) in bad else next(done) for r in requests
+        _failed(cases.kind, getattr(r, "no", ""), r, bad[_case(r)]) if _case(r) in bad else next(done)
+        for r in requests
     ]
     return advanced
 
@@ -121,7 +122,7 @@ def _spoilers(
     """The cases that can't be worked on even alone, each with its error: found by halving, in trials."""
     cases = list(dict.fromkeys(map(_case, requests)))
     if len(cases) == 1:
-        return {cases[0]: mask_text(f"{type(error).__name__}: {error}")}
+        return {cases[0]: _told(error)}
     bad: dict[Any, str] = {}
     for half in (set(cases[: len(cases) // 2]), set(cases[len(cases) // 2 :])):
         part = [r for r in requests if _case(r) in half]
@@ -139,8 +140,12 @@ def _case(request: Request | DueWork) -> Any:
     return request.case_id if isinstance(request, DueWork) else (request.shop, request.no)
 
 
-def _failed(kind: str, request: Request | DueWork, error: str) -> Outcome:
-    no = getattr(request, "no", "")
+def _told(error: Exception) -> str:
+    """What went wrong, without personal data (promise 9)."""
+    return mask_text(f"{type(error).__name__}: {error}")
+
+
+def _failed(kind: str, no: str, request: Request | DueWork, error: str) -> Outcome:
     log.error("%s %s could not be worked on: %s", kind, no or f"id {request.case_id}", error)
     return Outcome(request, Status.FAILED, no, error=error)
 
@@ -158,7 +163,7 @@ def _insisting(once: Callable[[], Advanced]) -> Advanced:
 
 
 def _take_back(connection: Connection, table: Table, ids: list[int]) -> None:
-    """The rows begun for cases that then could not be placed, or were refused."""
+    """The rows begun for cases whose first request failed, or was refused."""
     if ids:
         connection.execute(delete(table).where(table.c.id.in_(ids), table.c.version == 0))
 
@@ -170,7 +175,7 @@ def _answer(request: Request | DueWork, work: CaseWork | None, broken: dict[int,
     if view.state == BEFORE and getattr(request, "trigger", "") not in work.lifecycle.allowed_from(BEFORE):
         return Outcome(
             request, Status.UNKNOWN, view.no
-        )  # told before it was placed: nothing to tell it of yet
+        )  # told before it began: there is nothing to tell it of
     if view.id in broken:
         return Outcome(request, Status.FAILED, view.no, error=broken[view.id])
     try:
@@ -180,6 +185,5 @@ def _answer(request: Request | DueWork, work: CaseWork | None, broken: dict[int,
         status = Status.CHANGED if changes or not work.refusals else Status.REFUSED
         return Outcome(request, status, view.no, changes, tuple(work.refusals))
     except Exception as error:  # one bad case stops nothing (promise 8)
-        broken[view.id] = mask_text(f"{type(error).__name__}: {error}")
-        log.error("%s %s could not be worked on: %s", work.lifecycle.name, view.no, broken[view.id])
-        return Outcome(request, Status.FAILED, view.no, error=broken[view.id])
+        broken[view.id] = _told(error)
+        return _failed(work.lifecycle.name, view.no, request, broken[view.id])

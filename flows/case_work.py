@@ -14,7 +14,7 @@ from states.errors import Refused
 from states.lifecycle import Asked, Change, Lifecycle
 from states.order_reasons import contradicts
 from states.reasons import Reason
-from states.return_guards import UNSETTLED
+from states.return_records import elsewhere_fen, told_of
 
 TIMER = "timer"  # the actor of whatever nobody asked for
 UNCOMPARED = {"assumed", "told", "round", "case"}  # of a fact told again: not part of what it says
@@ -105,7 +105,7 @@ class CaseWork:
         for row in rows:
             match row:
                 case f.SetTimer():
-                    self._set_timer(row)
+                    self._set_timer(row, asked.at)
                 case f.Owe():
                     round_ = asked.round if asked.round is not None else f"v{self.view.version}"
                     self.owed.append((row, f"{asked.trigger}/{round_}/{row.what}", asked.at))
@@ -188,11 +188,13 @@ class CaseWork:
         ]
         return min(waiting, key=lambda t: t.round, default=None)
 
-    def _set_timer(self, row: f.SetTimer) -> None:
+    def _set_timer(self, row: f.SetTimer, at: datetime) -> None:
         rounds = [t.round for t in self.view.timers if t.kind == row.kind]
         number = row.round if row.round is not None else max(rounds, default=0) + 1
         if number in rounds:
             return
+        if row.round is None:
+            self._replace_waiting(row.kind, at)
         timer = SimpleNamespace(
             id=None,
             kind=str(row.kind),
@@ -207,6 +209,13 @@ class CaseWork:
         )
         self.view.timers.append(timer)
         self._touch(timer)
+
+    def _replace_waiting(self, kind: str, at: datetime) -> None:
+        """A new promise of a kind takes the place of the one still waiting: nobody is chased twice."""
+        for timer in self.view.timers:
+            if timer.kind == kind and timer.done_at is None and timer.cancelled_at is None:
+                timer.cancelled_at = at
+                self._touch(timer)
 
     def _cancel_outlived(self, at: datetime) -> None:
         for timer in self.view.timers:
@@ -257,10 +266,11 @@ class CaseWork:
             key=f"{view.shop}/{self.lifecycle.name}/{view.no}/refund/{number}",
             round=number,
             fen=row.fen,
-            elsewhere_fen=max(view.order.refunded_fen - view.order.repaid_fen, 0),
+            elsewhere_fen=elsewhere_fen(view.order),
             state="requested",
             requested_at=asked.at,
             settled_at=None,
+            frees=False,
             refund_ref=None,
             error=None,
         )
@@ -268,12 +278,12 @@ class CaseWork:
         self.refunds.append(refund)
 
     def _settle_refund(self, row: f.SettleRefund, asked: Asked) -> None:
-        for refund in self.view.refunds:
-            if refund.state in UNSETTLED:
-                refund.state = "succeeded" if row.paid else "failed"
-                refund.settled_at, refund.refund_ref, refund.error = asked.at, row.refund_ref, row.error
-                if not any(r is refund for r in self.refunds):
-                    self.refunds.append(refund)
+        if refund := told_of(self.view, row.paid):
+            refund.frees |= refund.settled_at is None
+            refund.state = "succeeded" if row.paid else "failed"
+            refund.settled_at, refund.refund_ref, refund.error = asked.at, row.refund_ref, row.error
+            if not any(r is refund for r in self.refunds):
+                self.refunds.append(refund)
 
     def _note(self, note: f.Note, asked: Asked | Request) -> None:
         reason: Reason = note.reason

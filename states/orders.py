@@ -250,10 +250,10 @@ def follow_ups(order, change: Change) -> list[FollowUp]:
             rows += [LiftHold(change.facts["reason"])]
         case "release":
             rows += [JoinBatch(order.batch_cutoff_at), Owe("ship", "warehouse", only_while=(S.RELEASED,))]
-        case (
-            "recall"
-        ):  # the command to ship is no longer true; should it have been sent, this stops the parcel
+        case "recall":
+            # the command to ship is no longer true; should it have been sent, this stops the parcel
             rows += [Owe("stop_shipping", "warehouse", only_while=(S.PAID, S.VERIFIED))]
+            rows += _next_batch(order, change.at)
         case "flag_overdue":
             rows += [Owe("dispatch_overdue", "staff", only_while=tuple(BEFORE_HAND_OVER))]
         case "ship":
@@ -299,6 +299,14 @@ def _dispatch(order, at: datetime) -> list[FollowUp]:
     if within := order.policy.dispatch.ship_within:
         rows.append(SetTimer(TimerKind.DISPATCH_OVERDUE, at + within))
     return rows
+
+
+def _next_batch(order, at: datetime) -> list[FollowUp]:
+    """What was called back leaves with the next batch once nothing stands in its way."""
+    try:
+        return [SetTimer(TimerKind.DISPATCH_CUTOFF, order.policy.next_cutoff(at))]
+    except CalendarEnds:
+        return [Note(no_promise())]
 
 
 def _verification(order, at: datetime) -> list[FollowUp]:

@@ -11,19 +11,30 @@ from states.policies.return_requests import Answer, ReturnKind
 from states.reasons import Reason
 from states.return_refusals import (
     amount_needed,
+    came_after_all,
+    came_too_late,
     evidence_missing,
+    goods_not_back,
     handed_over,
     in_dispute,
     more_than_approved,
     more_than_is_left,
     needs_a_supervisor,
+    no_goods,
+    no_money,
     not_handed_over,
+    nothing_to_pay,
     pieces_taken,
     refund_under_way,
     refunded_elsewhere,
     still_cooling,
+    too_late_to_withdraw,
 )
+from states.return_states import ReturnState
 
+K = ReturnKind
+PAYS = (K.REFUND_UNSHIPPED, K.RETURN_REFUND, K.COMPENSATION)
+SENDS = (K.EXCHANGE, K.RESHIP)
 UNSETTLED = ("requested", "sent", "unknown")  # refunds whose outcome is awaited
 
 
@@ -43,7 +54,8 @@ def pieces_in_another_case(case, asked: Asked) -> Iterable[Reason]:
 def rules_against(case, asked: Asked) -> Iterable[Reason]:
     """What the rules refuse, a person with a name may override with a reason; where they are silent, one decides."""
     named, override = asked.by not in NOBODY, asked.facts.get("override")
-    if not named and (override or case.answer == Answer.A_PERSON_MUST_LOOK):
+    a_person_decides = case.answer == Answer.A_PERSON_MUST_LOOK or case.state == ReturnState.DECLINED
+    if not named and (override or a_person_decides):
         yield needs_a_named_person("approve")
     if override:
         return
@@ -55,25 +67,40 @@ def rules_against(case, asked: Asked) -> Iterable[Reason]:
 
 def declined_by_nobody(case, asked: Asked) -> Iterable[Reason]:
     """The rules decline by themselves what they refuse; all else a person with a name."""
-    if asked.by != MACHINE:
+    if asked.by != MACHINE or case.answer != Answer.REFUSED:
         yield from not_by_name(case, asked)
 
 
 def compensation_not_granted(case, asked: Asked) -> Iterable[Reason]:
     """Above the shop's limits a supervisor grants it, by name (rule 85)."""
-    if case.kind != ReturnKind.COMPENSATION:
+    if case.kind != K.COMPENSATION:
         return
-    fen, limit_fen, supervisors = _amount(case, asked), case.limit_fen, case.policy.returns.supervisors
+    fen, limit_fen, supervisors = _amount(case, asked), case.limit_fen or 0, case.policy.returns.supervisors
     if not fen:
         yield amount_needed()
     elif fen > limit_fen and (asked.by in NOBODY or (supervisors and asked.by not in supervisors)):
         yield needs_a_supervisor(limit_fen, supervisors)
 
 
+def no_money_in_it(case, asked: Asked) -> Iterable[Reason]:
+    """An exchange or a reshipment brings goods, not money (rules 69, 80)."""
+    if case.kind not in PAYS and (asked.trigger == "pay_back" or asked.facts.get("amount_fen") is not None):
+        yield no_money(case.kind)
+
+
+def no_goods_in_it(case, asked: Asked) -> Iterable[Reason]:
+    """Goods are sent anew where that was the remedy, and in exchange only for what is back (rule 80)."""
+    if case.kind not in SENDS:
+        yield no_goods(case.kind)
+    elif case.kind == K.EXCHANGE and not case.finding:
+        yield goods_not_back()
+
+
 def more_than_left(case, asked: Asked) -> Iterable[Reason]:
-    """All refunds of an order, also those on their way, are never more than was paid (promise 7)."""
+    """All refunds of an order, also those on their way, are never more than was paid (promise 7); and who has
+    all of it back gets nothing more."""
     fen, left_fen = _amount(case, asked), left(case.order)
-    if fen and not left_fen:
+    if all_refunded(case.order):
         yield refunded_elsewhere()
     elif fen > left_fen:
         yield more_than_is_left(fen, left_fen)
@@ -86,6 +113,8 @@ def other_amount(case, asked: Asked) -> Iterable[Reason]:
         return
     if asked.by in NOBODY:
         yield needs_a_named_person("amount_fen")
+    if not fen:
+        yield nothing_to_pay()
     if fen > case.refund_fen:
         yield more_than_approved(fen, case.refund_fen)
 
@@ -96,9 +125,15 @@ def cooling_not_over(case, asked: Asked) -> Iterable[Reason]:
         yield still_cooling(case.cooling_until.astimezone(case.policy.zone))
 
 
+def cooling_over(case, asked: Asked) -> Iterable[Reason]:
+    """From then on it is paid back, whoever comes first: the buyer or the timetable (rule 84)."""
+    if case.state == ReturnState.COOLING and asked.at >= case.cooling_until:
+        yield too_late_to_withdraw(case.cooling_until.astimezone(case.policy.zone))
+
+
 def parcel_handed_over(case, asked: Asked) -> Iterable[Reason]:
     """What has left us is not refunded before it is back (rules 80, 84)."""
-    if case.bought.shipped:
+    if case.kind == K.REFUND_UNSHIPPED and case.bought.shipped:
         yield handed_over()
 
 
@@ -118,6 +153,20 @@ def awaiting_the_payment(case, asked: Asked) -> Iterable[Reason]:
     """A second refund before the outcome of the first is known might pay twice (promise 7)."""
     if any(refund.state in UNSETTLED for refund in case.refunds):
         yield refund_under_way()
+
+
+def lapsed_otherwise(case, asked: Asked) -> Iterable[Reason]:
+    """What was done in time counts, also when we hear of it after the time was over (promise 3): but only if
+    nothing but this was waited for."""
+    wanted = "show_evidence" if case.evidence_wanted and not case.overridden_by else "track"
+    in_time = case.send_by is not None and asked.at <= case.send_by == case.closed_at
+    if not in_time or (wanted == "show_evidence") != (asked.trigger == "show_evidence"):
+        yield came_after_all() if asked.trigger == "receive" else came_too_late(asked.trigger)
+
+
+def all_refunded(order) -> bool:
+    """Nothing of what was paid is ours any more."""
+    return 0 < order.paid_fen <= order.refunded_fen
 
 
 def left(order) -> int:

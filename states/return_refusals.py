@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from states.policies.return_requests import ReturnKind
+from states.policies.return_words import KINDS
 from states.reasons import Reason, yuan
 
 EVIDENCE = {"photo": ("照片", "a photo"), "delivery_note": ("发货单照片", "a photo of the delivery note")}
@@ -67,12 +69,56 @@ def still_cooling(until: datetime) -> Reason:
     )
 
 
+def too_late_to_withdraw(until: datetime) -> Reason:
+    return Reason(
+        "too_late_to_withdraw",
+        f"等待期已于 {until:%Y-%m-%d %H:%M:%S} 结束,正在退款,不能再撤回",
+        f"its time was over at {until:%Y-%m-%d %H:%M:%S}: it is paid back now",
+        84,
+    )
+
+
 def handed_over() -> Reason:
     return Reason(
         "handed_over",
         "包裹已交给快递,改为退货退款",
         "the parcel has been handed over: it is a return now",
         84,
+    )
+
+
+def no_money(kind: str) -> Reason:
+    zh, en = KINDS[ReturnKind(kind)]
+    return Reason(
+        "no_money_in_it",
+        f"{zh}不退款;若改为退款,请关闭本单后另开一单",
+        f"{en} pays nothing back: close it and open a case for a refund",
+        80,
+    )
+
+
+def no_goods(kind: str) -> Reason:
+    zh, en = KINDS[ReturnKind(kind)]
+    return Reason(
+        "no_goods_in_it",
+        f"{zh}不补发商品;若改为换货或补发,请关闭本单后另开一单",
+        f"{en} sends nothing anew: close it and open a case for an exchange or a reshipment",
+        80,
+    )
+
+
+def goods_not_back() -> Reason:
+    return Reason(
+        "goods_not_back",
+        "原商品尚未寄回,不能换货",
+        "the goods to be exchanged are not back yet",
+        80,
+    )
+
+
+def nothing_to_pay() -> Reason:
+    return Reason(
+        "nothing_to_pay", "退款金额为零,请拒绝或关闭本单", "nothing would be paid back: decline or close it"
     )
 
 
@@ -105,6 +151,23 @@ def came_after_all() -> Reason:
         "parcel_came_after_all",
         "售后单已结束,退货包裹仍然寄到,请核实",
         "a parcel has come back though the case was over: look what is in it",
+    )
+
+
+def came_too_late(trigger: str) -> Reason:
+    return Reason(
+        "came_too_late",
+        f"售后单已结束后才收到买家的消息({trigger}),请核实",
+        f"{trigger} came though the case was over: look whether it goes on as a new one",
+    )
+
+
+def still_held(hold: str) -> Reason:
+    return Reason(
+        "still_held",
+        f"款项已另行退还,订单仍因“{hold}”扣留,请取消订单或解除扣留",
+        f"the money went back in another way and the order is still held ({hold}): cancel it, or lift the hold",
+        84,
     )
 
 
