@@ -160,7 +160,7 @@ def of_order(row: Told) -> Iterator[Request]:
         if row.way != "doubtful":
             yield _request(row.no, "deliver", row.cut_off + ARRIVES, "platform", "deliver")
     if row.way == "unsent" and not row.in_full:
-        rest_at = row.asked_at + COOLING + 5 * AN_HOUR
+        rest_at = row.asked_at + COOLING + 9 * AN_HOUR
         yield _request(row.no, "unhold", rest_at, "李娜", reason=f"aftersales {row.no}-R1")
 
 
