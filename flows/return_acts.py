@@ -35,21 +35,27 @@ def _acts(view: Any, at: datetime, unsettled: bool) -> Iterator[dict]:
 
 def _pointless(view: Any, trigger: str, unsettled: bool) -> bool:
     """Facts about nothing: no refund is under way, no anomaly waits."""
-    if trigger in ("refund_paid", "refund_failed"):
+    if trigger == "refund_paid":
         return not under_way(view)
     return trigger == "settle" and not unsettled
 
 
 def _accepted(view: Any, trigger: str, at: datetime) -> tuple[Mapping[str, Any], str] | None:
     """The facts and the name with which the rules let it pass."""
-    rows = [r for r in return_lifecycle.rows if r["trigger"] == trigger and r["source"] == view.state]
-    for row in rows:
-        for facts in SAID.get(trigger, [{}]) if not row["anomaly"] else ():
+    for row in return_lifecycle.rows:
+        if (row["trigger"], row["source"]) != (trigger, view.state) or _leads_nowhere(row):
+            continue
+        for facts in SAID.get(trigger, [{}]):
             for name in (NAME, *view.policy.returns.supervisors):
                 asked = Asked(trigger, at, name, facts)
                 if not any(reason for guard in row["unless"] for reason in guard(view, asked)):
                     return facts, name
     return None
+
+
+def _leads_nowhere(row: Mapping[str, Any]) -> bool:
+    """A fact that is noted for the record only, or as a surprise."""
+    return bool(row["anomaly"]) or (row["trigger"] in return_lifecycle.facts and row["source"] == row["dest"])
 
 
 def _command(view: Any, trigger: str, facts: Mapping[str, Any], name: str) -> str:

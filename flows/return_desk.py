@@ -27,12 +27,15 @@ from states.returns import TIMERS, return_lifecycle
 RETURNS = Return.__table__
 TRIES = 5  # when somebody else took the number
 WAYBILL = re.compile(r"(?=(?:[^0-9]*[0-9]){6})[A-Za-z0-9-]{8,32}")
+MOBILE = re.compile(r"(\+?86)?1[3-9][0-9]{9}")
 BY_THE_MACHINE = {"open", "want_evidence", "cool", "await_parcel", "become_return", "refunded_elsewhere"}
 
 
 def waybill(text: str) -> str:
     """A carrier's number: 8 to 32 letters and digits, at least six of them digits. Raises ValueError."""
     number = text.strip().replace(" ", "")
+    if MOBILE.fullmatch(number):
+        raise ValueError("looks like a telephone number, not like a waybill")
     if not WAYBILL.fullmatch(number):
         raise ValueError("is no waybill: 8 to 32 letters and digits, at least six digits (rule 82)")
     return number

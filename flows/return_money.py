@@ -35,7 +35,9 @@ def money_told(view: Any, case: dict, parts: list[dict]) -> Iterator[dict]:
     if view.limit_fen is not None:
         limit = yuan(view.limit_fen)
         yield _line(f"客服可自行补偿 {limit} 元以内(规则 85)", f"an agent may grant up to {limit} (rule 85)")
-    if view.postage_back or view.postage_outward:
+    if view.postage_back and view.postage_back == view.postage_outward:
+        yield _postage("来回运费", "postage both ways", view.postage_back)
+    elif view.postage_back or view.postage_outward:
         yield _postage("寄回运费", "postage of the parcel back", view.postage_back)
         yield _postage("寄给买家的运费", "postage to the buyer", view.postage_outward)
     order = view.order

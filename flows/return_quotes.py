@@ -11,10 +11,13 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from flows import clock
-from flows.return_cases import bought_order, load_orders
+from flows.return_cases import ReturnView, bought_order, load_orders
 from flows.scope import find_order
 from states.errors import BadInput
+from states.lifecycle import Asked
+from states.order_guards import MACHINE
 from states.policies.return_requests import (
+    Answer,
     AskedLine,
     BoughtOrder,
     Condition,
@@ -23,9 +26,9 @@ from states.policies.return_requests import (
     JudgedLine,
     ReturnKind,
     ReturnReason,
-    ReturnRequest,
     Verdict,
 )
+from states.returns import return_lifecycle
 
 Word = TypeVar("Word", bound=StrEnum)
 
@@ -49,23 +52,35 @@ def quote_return(
 
     Raises BadInput, naming the nearest known word, and NotFound.
     """
-    case_id, _ = find_order(connection, no, shop)
-    view = load_orders(connection, [case_id], {}, lock=False)[case_id]
-    order, zone = bought_order(view, view.cases), view.policy.zone
-    words = {
-        "reason": read_word(ReturnReason, reason, "reason"),
-        "kind": kind and read_word(ReturnKind, kind, "kind"),
-        "condition": read_word(Condition, condition or Condition.AS_NEW, "condition"),
-        "goods": goods and read_word(GoodsClass, goods, "class"),
-        "evidence": tuple(read_word(Evidence, text, "evidence") for text in evidence),
-    }
-    request = ReturnRequest(
-        at=clock.read_time(at, zone, what="--at") if at else clock.now(),
-        lines=pieces_of(order, no, sku, quantity, words["condition"], words["goods"]),
-        amount_fen=amount_fen,
-        **words,
+    order_id, _ = find_order(connection, no, shop)
+    order = load_orders(connection, [order_id], {}, lock=False)[order_id]
+    zone = order.policy.zone
+    condition = read_word(Condition, condition or Condition.AS_NEW, "condition")
+    goods = goods and read_word(GoodsClass, goods, "class")
+    pieces = pieces_of(bought_order(order, order.cases), no, sku, quantity, condition, goods)
+    case = ReturnView(
+        id=None,
+        order=order,
+        policy=order.policy,
+        reason=read_word(ReturnReason, reason, "reason"),
+        asked_at=clock.read_time(at, zone, what="--at") if at else clock.now(),
+        asked_kind=kind and read_word(ReturnKind, kind, "kind"),
+        asked_fen=amount_fen,
+        evidence=[{"kind": read_word(Evidence, text, "evidence")} for text in evidence],
+        lines=pieces,
+        condition=condition,
+        goods=goods,
     )
-    return document(view.policy.verdict(order, request), zone)
+    return document(_verdict(case), zone)
+
+
+def _verdict(case: ReturnView) -> Verdict:
+    """What opening this case would come to: what makes no case at all is refused here, too."""
+    verdict = case.policy.verdict(case.bought, case.request)
+    asked = Asked("open", case.asked_at, MACHINE)
+    [row] = [row for row in return_lifecycle.rows if row["trigger"] == "open"]
+    against = dict.fromkeys(reason for guard in row["unless"] for reason in guard(case, asked))
+    return Verdict(Answer.REFUSED, tuple(against), verdict.kind) if against else verdict
 
 
 def read_word(words: type[Word], text: str, what: str) -> Word:
@@ -121,7 +136,7 @@ def pieces_of(
     if len(lines) > 1:
         where = "--quantity needs --sku" if sku is None else f"--sku {sku} names several lines"
         raise BadInput(f"order {no} has {len(lines)} such lines: {where}", code="which_line", where=no)
-    pieces = lines[0].quantity - lines[0].returned if quantity is None else quantity
+    pieces = max(lines[0].quantity - lines[0].returned, 1) if quantity is None else quantity
     return (AskedLine(lines[0].position, pieces, condition, goods),)
 
 

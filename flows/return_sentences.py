@@ -102,10 +102,12 @@ ACTS = {
     "show_evidence": ("登记买家的凭证", "note the buyer's evidence"),
     "track": ("登记退货运单号", "note the waybill of the parcel back"),
     "receive": ("登记退货已收到", "note that the parcel has arrived"),
-    "inspect": ("登记验货结果", "note what the inspection found"),
+    "inspect": (
+        "登记验货结果:as_described、other_condition、wrong_or_short",
+        "note what was found: one of these words",
+    ),
     "pay_back": ("退款", "pay it back"),
     "refund_paid": ("支付平台确认已退", "the payment service says it is paid"),
-    "refund_failed": ("支付平台确认未退", "the payment service says it failed"),
     "send_anew": ("补发", "send the goods anew"),
     "reship_left": ("登记补发已寄出", "note that the goods sent anew have left"),
     "close": ("关闭", "close it"),
@@ -133,11 +135,15 @@ PAYERS = {"shop": ("店铺", "the shop"), "customer": ("买家", "the buyer"), N
 # of an order, told where it is explained
 OF_ITS_CASE = {
     "hold": ("售后单 {case} 未结,不要发货(规则 84)", "held for its case {case} (rule 84)"),
-    "unhold": ("{by}解除为售后单 {case} 的扣留", "the hold for case {case} was lifted by {by}"),
+    "unhold": ("{by}解除扣留", "{by} lifted the hold"),
     "place": ("售后单 {case} 补发,建立本单", "made by case {case}, to send goods anew"),
     "pay": ("补发,无需付款", "sent anew: nothing is to be paid"),
 }
 
+LIFT = (
+    "售后单已了结,解除扣留 kefu order unhold {order} --reason '{hold}' --by 姓名",
+    "the case is over: lift the hold, with the same command",
+)
 # what sets an order free that waits for a case in this state; in all others it is waited for
 FREES = {
     "approved": (
@@ -149,7 +155,7 @@ FREES = {
         "取出已退的商品后解除扣留 kefu order unhold {order} --reason '{hold}' --by 姓名",
         "take the refunded goods out, then lift the hold, with the same command",
     ),
-}
+} | dict.fromkeys(("declined", "reshipped", "withdrawn", "closed"), LIFT)
 WITHDRAW = (
     "买家不退了:撤回售后单 kefu return act {no} withdraw --by 姓名",
     "if the buyer withdraws, with the same command",

@@ -16,7 +16,7 @@ from flows.order_import import ImportReport, import_orders
 from flows.replay import replay as live_through
 from flows.scope import find_scope, zone_of
 from flows.sweep import SweepReport
-from flows.timed_steps import OF_RETURNS, TIMED_STEPS
+from flows.timed_steps import OF_RETURNS, STEPS
 from models.database import engine_from_env, reading
 from states.errors import BadInput
 
@@ -75,7 +75,7 @@ def _show_import(report: ImportReport) -> None:
 
 
 def run(
-    flow: Annotated[str, typer.Argument(metavar="FLOW", help=", ".join(TIMED_STEPS))],
+    flow: Annotated[str, typer.Argument(metavar="FLOW", help=", ".join(STEPS))],
     shop: Annotated[str | None, typer.Option("--shop")] = None,
     case: Annotated[
         str | None, typer.Option("--case", help="Only this order, or this after-sales case.")
@@ -87,9 +87,9 @@ def run(
     json: Json = False,
 ) -> int:
     """Run a timed flow once, in this process: what the scheduled run does."""
-    if flow not in TIMED_STEPS:
+    if flow not in STEPS:
         raise BadInput(
-            f"there is no flow {flow!r}; known: {', '.join(TIMED_STEPS)}", code="unknown_flow", where=flow
+            f"there is no flow {flow!r}; known: {', '.join(STEPS)}", code="unknown_flow", where=flow
         )
     with reading(engine_from_env()) as connection:
         scope = find_scope(connection, shop, case, "return" if flow in OF_RETURNS else "order")
@@ -97,7 +97,7 @@ def run(
     moment = clock.read_time(as_of, zone, what="--as-of") if as_of else clock.now()
     if not dry_run:
         clock.not_in_the_future(moment, "--as-of")
-    report = TIMED_STEPS[flow](engine_from_env(), shop=shop, case_no=case, as_of=moment, dry_run=dry_run)
+    report = STEPS[flow](engine_from_env(), shop=shop, case_no=case, as_of=moment, dry_run=dry_run)
     if json:
         output.as_json(report.as_dict())
     else:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from orders_told import A_MINUTE, AN_HOUR, CUTOFF, PLACED_AT, by, fact, moment, order, paid, placed, tell
+from returns_told import open_case, tell_return
 from sqlalchemy import Engine
 
 from flows.explaining import NEXT, STATES, TOLD, Explanation, explain
@@ -165,6 +168,54 @@ def test_an_order_set_free_after_its_cut_off_can_be_let_go_at_once(engine):
     assert answer.blockers[0]["unblock_zh"] == "现在就放行 kefu order act 1 release --by 姓名"
     tell(engine, by("李娜", "release", CUTOFF + AN_HOUR))
     assert order(engine).batch_cutoff_at == CUTOFF
+
+
+def test_an_order_held_for_its_case_is_explained_with_the_case_and_not_with_unhold(engine):
+    tell(engine, placed(), paid())
+    open_case(engine, AFTER_LUNCH)
+    answer = told(engine, at=AFTER_LUNCH)
+    held = answer.blockers[0]
+    assert (held["zh"], held["rule"]) == ("不要发货:售后单 1-R1 退款等待期", 84)
+    assert held["unblock_zh"] == "买家不退了:撤回售后单 kefu return act 1-R1 withdraw --by 姓名"
+    assert "unhold" not in str(answer.blockers)
+    assert [(case["no"], case["zh"], case["refund_fen"]) for case in answer.returns] == [
+        ("1-R1", "退款等待期", 10_000)
+    ]
+    assert answer.story[-1]["zh"] == "售后单 1-R1 未结,不要发货(规则 84)"
+
+
+def test_what_its_case_did_to_an_order_is_told_with_the_case(engine):
+    tell(engine, placed(), paid())
+    open_case(engine, AFTER_LUNCH)
+    tell_return(engine, "withdraw", AFTER_LUNCH + AN_HOUR, by="李娜")
+    assert [entry["zh"] for entry in told(engine).story[-2:]] == [
+        "售后单 1-R1 解除扣留",
+        "售后单 1-R1 重新承诺了发货时间",
+    ]
+
+
+def test_a_part_of_an_order_is_taken_out_before_the_rest_is_let_go(engine):
+    lines = [{"sku": f"BAG-{n}", "title": "包", "quantity": 1, "price_fen": 5_000} for n in (1, 2)]
+    tell(engine, placed(lines=lines), paid())
+    one = [{"position": 1, "quantity": 1, "condition": "as_new", "goods": None}]
+    open_case(engine, AFTER_LUNCH, lines=one)
+    tell_return(engine, "approve", AFTER_LUNCH, by="李娜")
+    tell_return(engine, "pay_back", AFTER_LUNCH + timedelta(hours=24), by="李娜")
+    tell_return(engine, "refund_paid", AFTER_LUNCH + timedelta(hours=25), by="payments")
+    held = told(engine, at=AFTER_LUNCH + timedelta(hours=26)).blockers[0]
+    assert held["unblock_zh"] == (
+        "取出已退的商品后解除扣留 kefu order unhold 1 --reason 'aftersales 1-R1' --by 姓名"
+    )
+
+
+def test_an_order_made_to_send_goods_anew_says_so(engine):
+    tell(engine, placed(), paid(), fact("ship", AFTER_LUNCH, waybill="HT001"), fact("deliver", AFTER_LUNCH))
+    note = {"kind": "delivery_note", "link": "https://pictures.example/1.jpg"}
+    open_case(engine, AFTER_LUNCH + AN_HOUR, reason="missing", evidence=[note])
+    assert [entry["zh"] for entry in told(engine, "1-S1").story[:2]] == [
+        "售后单 1-R1 补发,建立本单",
+        "补发,无需付款",
+    ]
 
 
 def test_digests_of_personal_data_are_not_shown(engine):
