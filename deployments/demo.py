@@ -14,14 +14,23 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import select
 
+from deployments.demo_returns import (
+    first_case,
+    how_to_pay,
+    keep_from_real_payments,
+    returns_table,
+    work_at_the_desk,
+)
 from deployments.running import deploy, prepare, serve, server
-from deployments.samples import SHOPS, ZONE, latest_full_day, orders_of, write_samples
+from deployments.sample_stories import SHOPS
+from deployments.samples import ZONE, latest_full_day, orders_of, write_samples
 from flows import clock
 from models import Order
 from models.database import engine_from_env, home, reading
 
-MOMENTS = (time(10, 30), time(12), time(16), time(17), time(20), time(9, 35))  # the last one on the next day
+MOMENTS = (time(10, 30), time(12), time(16), time(17), time(20), time(11, 30))  # the last one on the next day
 CUTOFFS = {time(16): "urumqi-kitchen", time(17): "bag-studio"}
+SWEEPS = (("remind-unpaid", "watch-orders"), ("release-refunds", "chase-returns"))  # two side by side
 PATIENCE = 120.0  # seconds for one flow run
 
 console = Console()
@@ -31,6 +40,7 @@ def demo(*, once: bool = False, port: int | None = None) -> None:
     """Run the demonstration in a home of its own, `.kefu/demo`; ends after the tables when `once`."""
     os.environ["KEFU_HOME"] = str(home() / "demo")
     os.environ.pop("KEFU_DATABASE_URL", None)  # a demonstration has no business in a real database
+    keep_from_real_payments(_say)
     day = latest_full_day(clock.now())
     prepare(say=_say)
     exports = write_samples(home() / "samples", day)
@@ -42,6 +52,9 @@ def demo(*, once: bool = False, port: int | None = None) -> None:
 
             _show_runs(day, list(_live_through(day, exports)), running.url)
             _show_orders(day)
+            console.print(returns_table(engine_from_env(), day))
+            console.print("kefu explain NUMBER tells why, with KEFU_HOME=.kefu/demo", style="dim")
+            how_to_pay(_say)
             _say(f"\nThe operators' window: {running.url}")
             if not once:
                 set_paused(False)
@@ -63,18 +76,22 @@ class Ran:
 
 
 def _live_through(day: date, exports: dict[str, Path]) -> Iterator[Ran]:
-    """At each moment: take in what the platform's export says by then, then do what is due."""
+    """At each moment: what the desk was told by then, what the platform's export says by then, then what is due."""
     for moment in _moments(day):
         as_of = moment.isoformat()
+        work_at_the_desk(engine_from_env(), day, moment, _say)
         imports = [
             ("import-orders/by-hand", {"file": str(path), "shop": shop, "until": as_of})
             for shop, path in exports.items()
         ]
         yield from _run(imports)
-        yield from _run([("remind-unpaid/by-hand", {"as_of": as_of})])
         if (shop := CUTOFFS.get(moment.time())) and moment.date() == day:
             yield from _run([(f"dispatch-cutoff/{shop}", {"as_of": as_of})])
-        yield from _run([("watch-orders/by-hand", {"as_of": as_of})])
+        if moment.date() > day:
+            shop, case_no = first_case(day)
+            yield from _run([("return-case/by-hand", {"case_no": case_no, "shop": shop, "as_of": as_of})])
+        for sweeps in SWEEPS:
+            yield from _run([(f"{sweep}/by-hand", {"as_of": as_of}) for sweep in sweeps])
 
 
 def _moments(day: date) -> Iterator[datetime]:
@@ -121,7 +138,8 @@ def _show_runs(day: date, runs: list[Ran], url: str) -> None:
 
 
 def _without_zeros(said: str) -> str:
-    return ", ".join(part for part in said.split(", ") if not part.startswith("0 ")) or "nothing was due"
+    told = (part for part in said.split(", ") if not part.startswith(("0 ", "0.00 ")))
+    return ", ".join(told) or "nothing was due"
 
 
 def _show_orders(day: date) -> None:
@@ -148,7 +166,6 @@ def _show_orders(day: date) -> None:
             )
             table.add_row(shop, no, sample.story, str(row.state) if row else "–", left)
     console.print(table)
-    console.print("kefu explain NUMBER tells why, with KEFU_HOME=.kefu/demo", style="dim")
 
 
 def _say(line: str) -> None:

@@ -1,4 +1,4 @@
-"""Two dozen sample orders of one day, of every fate the first lifecycle knows; persons and numbers are made up."""
+"""The sample orders as the platforms export them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import csv
 import io
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from deployments.sample_stories import PREFIX, SHOPS, Sample
 from states.policies.working_days import DispatchDays
 from states.reasons import yuan
 
@@ -29,78 +29,6 @@ TAOBAO_COLUMNS = (
     ),
     *("宝贝总数量", "物流单号", "物流公司", "订单备注", "退款金额", "发货时间", "确认收货时间"),
 )
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One order and the story it is there to tell. Times are (days from the day, clock)."""
-
-    story: str
-    placed: tuple[int, str]
-    paid: tuple[int, str] | None = None
-    amount_fen: int = 12_800
-    paid_fen: int | None = None  # None: what was due
-    shipped: tuple[int, str] | None = None
-    delivered: tuple[int, str] | None = None
-    cancelled: tuple[int, str] | None = None
-    buyer: str = ""
-    phone: str | None = ""  # "": made up
-    remark: str = ""
-    message: str = ""
-    no: str = field(default="", compare=False)
-
-
-BAG_STUDIO = (
-    Sample("not paid: reminded after half an hour", (0, "09:40")),
-    Sample("not paid for 72 hours: closed at 11:00", (-3, "11:00"), amount_fen=45_900),
-    Sample("paid a second before the cut-off: leaves today", (0, "16:41"), (0, "16:59:59")),
-    Sample("paid at the cut-off: leaves on the next dispatch day", (0, "16:42"), (0, "17:00:00")),
-    Sample("paid a second after the cut-off: leaves on the next dispatch day", (0, "16:43"), (0, "17:00:01")),
-    Sample("remark 不要发货: held", (0, "10:50"), (0, "11:00"), remark="客户说先不要发货"),
-    Sample("no phone number: not verified, a person has to ask", (0, "11:20"), (0, "11:30"), phone=None),
-    Sample("the first of two alike", (0, "10:01"), (0, "10:03"), amount_fen=29_900, buyer="小熊爱包"),
-    Sample(
-        "ordered twice within half an hour?", (0, "10:09"), (0, "10:11"), amount_fen=29_900, buyer="小熊爱包"
-    ),
-    Sample("shipped right after the cut-off", (0, "10:15"), (0, "10:16"), shipped=(0, "17:40")),
-    Sample(
-        "shipped and received",
-        (-1, "15:00"),
-        (-1, "15:02"),
-        shipped=(0, "17:45"),
-        delivered=(1, "09:10"),
-        amount_fen=9_900,
-    ),
-    Sample("paid after it was closed: a person decides", (-3, "19:30"), (0, "20:40"), amount_fen=19_900),
-    Sample(
-        "paid less than due: a person looks", (0, "13:05"), (0, "13:06"), amount_fen=16_800, paid_fen=6_800
-    ),
-)
-URUMQI_KITCHEN = (
-    Sample("paid a second before the cut-off: delivered today", (0, "15:40"), (0, "15:59:59"), 5_600),
-    Sample("paid at the cut-off: delivered tomorrow", (0, "15:41"), (0, "16:00:00"), 5_600),
-    Sample("paid a second after the cut-off: delivered tomorrow", (0, "15:42"), (0, "16:00:01"), 5_600),
-    Sample("not paid: reminded after half an hour", (0, "10:55"), None, 4_200),
-    Sample("not paid, ordered at night: reminded when the desk opens", (-1, "22:10"), None, 3_800),
-    Sample("not paid for 72 hours: closed at 15:30", (-3, "15:30"), None, 7_400),
-    Sample(
-        "out at 16:20, delivered at 18:05",
-        (0, "12:10"),
-        (0, "12:11"),
-        8_800,
-        None,
-        (0, "16:20"),
-        (0, "18:05"),
-    ),
-    Sample("message 先别发货: held", (0, "13:00"), (0, "13:02"), 6_600, message="先别发货，等我通知"),
-    Sample(
-        "no phone number: not verified, a person has to ask", (0, "14:00"), (0, "14:03"), 6_100, phone=None
-    ),
-    Sample("cancelled by the buyer before paying", (0, "09:50"), None, 5_000, cancelled=(0, "10:05")),
-    Sample("paid more than due: a person looks", (0, "14:20"), (0, "14:21"), 5_200, 5_300),
-)
-SHOPS = {"bag-studio": BAG_STUDIO, "urumqi-kitchen": URUMQI_KITCHEN}
-PREFIX = {"bag-studio": "26", "urumqi-kitchen": "88"}
 
 
 def latest_full_day(now: datetime) -> date:
@@ -211,8 +139,11 @@ def _phone(sample: Sample, position: int) -> str | None:
     return f"138001380{position:02}" if sample.phone == "" else sample.phone
 
 
-def _at(day: date, when: tuple[int, str] | None, between: str = "T") -> str:
-    if when is None:
-        return ""
+def moment(day: date, when: tuple[int, str]) -> datetime:
+    """So many days after the day, at that time."""
     days, clock = when
-    return datetime.combine(day + timedelta(days=days), time.fromisoformat(clock)).isoformat(between)
+    return datetime.combine(day + timedelta(days=days), time.fromisoformat(clock), ZONE)
+
+
+def _at(day: date, when: tuple[int, str] | None, between: str = "T") -> str:
+    return moment(day, when).replace(tzinfo=None).isoformat(between) if when else ""

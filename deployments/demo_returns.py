@@ -1,0 +1,119 @@
+"""The after-sales desk of the demonstration: what its buyers ask for, and where each case is in the end."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from datetime import date, datetime
+from urllib.parse import urlsplit
+
+from rich.table import Table
+from sqlalchemy import Engine, select
+
+from deployments.sample_stories import SHOPS, Sample, Step
+from deployments.samples import ZONE, moment, orders_of
+from flows.acting import act
+from flows.gateways.payments import TOKEN, URL
+from flows.return_desk import RETURNS_HAND, open_return
+from flows.return_documents import documents
+from models import Order, Return
+from models.database import reading
+from states.errors import KefuError
+from states.reasons import yuan
+
+Say = Callable[[str], None]
+ORDERS, RETURNS = Order.__table__, Return.__table__
+WHO = "李娜"
+THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
+A_SERVICE_TO_TRY = ".venv/bin/python -m tests.payment_service --port 8099 --ledger .kefu/demo/paid.jsonl"
+
+
+def keep_from_real_payments(say: Say) -> None:
+    """A demonstration pays nobody's money back: only a service on this machine is asked to."""
+    url = os.environ.get(URL)
+    if url and urlsplit(url).hostname not in THIS_MACHINE:
+        del os.environ[URL]
+        os.environ.pop(TOKEN, None)
+        say(f"{URL} is not used here: it is a payment service elsewhere")
+
+
+def work_at_the_desk(engine: Engine, day: date, until: datetime, say: Say) -> None:
+    """All that the desk was asked and told by then; what it has done already is left alone."""
+    for shop, no, sample in _stories(day):
+        for step in sample.desk:
+            at = moment(day, step.when)
+            found = _case_of(engine, shop, no) if at <= until else None
+            if found is None:  # later, or its order is in the next import
+                break
+            case_no, done = found
+            try:
+                if step.trigger not in done:
+                    _do(engine, shop, no, case_no, step, at.isoformat())
+            except KefuError as error:  # begun on another day, and gone on by itself since
+                say(f"  {error}")
+
+
+def _do(engine: Engine, shop: str, order_no: str, case_no: str, step: Step, at: str) -> None:
+    if step.trigger == "open":
+        open_return(engine, order_no, shop=shop, at=at, by=WHO, **step.facts)
+    else:
+        act(engine, case_no, step.trigger, facts=step.facts, at=at, by=WHO, shop=shop, hand=RETURNS_HAND)
+
+
+def _case_of(engine: Engine, shop: str, order_no: str) -> tuple[str, set[str]] | None:
+    """The number of the order's first case and what has happened to it; None when there is no such order."""
+    o, r = ORDERS.c, RETURNS.c
+    with reading(engine) as connection:
+        order = connection.scalar(select(o.id).where(o.no == order_no, o.shop == shop))
+        if order is None:
+            return None
+        found = connection.scalars(select(r.id).where(r.order_id == order).order_by(r.id)).all()
+        if not found:
+            return "", set()
+        [case] = documents(connection, found[:1])
+    return case["no"], {change["trigger"] for change in case["history"]}
+
+
+def first_case(day: date) -> tuple[str, str]:
+    """A case to look after by hand: its shop and its number."""
+    shop, no, _ = next(_stories(day))
+    return shop, f"{no}-R1"
+
+
+def returns_table(engine: Engine, day: date) -> Table:
+    """Each case beside its story: where it is, what it brings the buyer back, and what it waits for."""
+    r, o = RETURNS.c, ORDERS.c
+    with reading(engine) as connection:
+        ids = connection.scalars(select(r.id).join(ORDERS, o.id == r.order_id).where(r.shop.in_(SHOPS))).all()
+        cases = {(case["shop"], case["order"]): case for case in documents(connection, ids)}
+    table = Table("case", "sample", "is now", "yuan", "waits for", title="Where the returns are")
+    table.title_justify = "left"
+    for shop, no, sample in _stories(day):
+        if case := cases.get((shop, no)):
+            table.add_row(case["no"], sample.story, case["state"], yuan(case["refund_fen"]), _waits_for(case))
+    return table
+
+
+def how_to_pay(say: Say) -> None:
+    """Why refunds wait, and what to do about it."""
+    if not os.environ.get(URL):
+        say(
+            f"\nRefunds wait: no payment service is configured. To try one, run in another window\n  {A_SERVICE_TO_TRY}"
+        )
+        say(f"and this again with {URL}=http://127.0.0.1:8099")
+
+
+def _waits_for(case: dict) -> str:
+    if case["state"] == "refunding":
+        return f"the payment ({case['refunds'][-1]['state']})"
+    waiting = [timer for timer in case["timers"] if not timer["done_at"] and not timer["cancelled_at"]]
+    if not waiting:
+        return case["linked_no"] or ("a person" if case["state"] == "requested" else "")
+    timer = min(waiting, key=lambda timer: timer["due_at"])
+    due_at = datetime.fromisoformat(timer["due_at"]).astimezone(ZONE)
+    return f"{timer['kind'].replace('_', ' ')} {due_at:%m-%d %H:%M}"
+
+
+def _stories(day: date) -> Iterator[tuple[str, str, Sample]]:
+    """The samples of which something is wanted back."""
+    return ((shop, no, sample) for shop in SHOPS for no, sample in orders_of(shop, day) if sample.desk)
