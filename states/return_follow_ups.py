@@ -104,7 +104,7 @@ def follow_ups(case, change: Change) -> list[FollowUp]:
             rows += [Owe("refund_failed", "staff", failed, only_while=(S.REFUNDING,))]
         case "send_anew":
             rows += _send_anew(case, change)
-        case "reship_left" if change.dest == S.RESHIPPED:
+        case "reship_left" if change.expected:
             parcel = {"waybill": facts.get("waybill"), "carrier": facts.get("carrier")}
             rows += [_to_buyer("reshipped", S.RESHIPPED, **parcel)]
         case "close":
