@@ -1,7 +1,6 @@
 """The timetable, as planned and as a real Prefect server keeps it."""
 
 import pkgutil
-import time as stopwatch
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from importlib import import_module
@@ -12,6 +11,7 @@ import pytest
 import flows
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
+A_DAY = datetime(2026, 3, 10, 17, tzinfo=SHANGHAI)
 
 
 @dataclass
@@ -117,13 +117,17 @@ def test_the_form_has_a_description_for_every_field_and_nothing_is_required():
 
 @pytest.fixture
 def empty(prefect):
-    """A server without deployments of ours."""
+    """A server without deployments of ours, before and after: a planned run must not fall due in another test."""
     from deployments.timetable import deployed
 
-    with prefect.client() as client:
-        for found in deployed(client):
-            client.delete_deployment(found.id)
-    return prefect
+    def clear():
+        with prefect.client() as client:
+            for found in deployed(client):
+                client.delete_deployment(found.id)
+
+    clear()
+    yield prefect
+    clear()
 
 
 def schedules(prefect) -> dict:
@@ -133,19 +137,14 @@ def schedules(prefect) -> dict:
         return {schedule.slug: schedule for found in deployed(client) for schedule in found.schedules}
 
 
-def planned_runs(prefect, name: str, at_least: int = 3) -> dict:
-    """The scheduled runs of a deployment, when the scheduler has made some."""
-    give_up_at = stopwatch.monotonic() + 90
+def planned_runs(prefect, name: str) -> dict[datetime, str]:
+    """The scheduled runs of a deployment, by their times, with their keys."""
     with prefect.client() as client:
         deployment = client.read_deployment_by_name(name)
-        while stopwatch.monotonic() < give_up_at:
-            found = client.request(
-                "POST", "/flow_runs/filter", json={"deployments": {"id": {"any_": [str(deployment.id)]}}}
-            ).json()
-            if len(found) >= at_least:
-                return {run["expected_start_time"]: run["idempotency_key"] for run in found}
-            stopwatch.sleep(0.5)
-    raise AssertionError(f"no runs of {name} were scheduled")
+        found = client.request(
+            "POST", "/flow_runs/filter", json={"deployments": {"id": {"any_": [str(deployment.id)]}}}
+        ).json()
+    return {datetime.fromisoformat(run["expected_start_time"]): run["idempotency_key"] for run in found}
 
 
 def test_deploying_again_changes_nothing(empty):
@@ -161,7 +160,10 @@ def test_a_moved_cutoff_keeps_its_schedule_and_fires_once_a_day(empty):
     from deployments.timetable import deploy
 
     deploy([BAGS, KITCHEN])
+    for name in ("bags", "kitchen"):
+        empty.plan(f"dispatch-cutoff/{name}")
     before, runs = schedules(empty), planned_runs(empty, "dispatch-cutoff/kitchen")
+    assert len(runs) == len(planned_runs(empty, "dispatch-cutoff/bags")) == 3
     later = shop("bags", time(17, 30))
     assert deploy([later, KITCHEN]) == [
         "dispatch-cutoff/bags: schedules changed",
@@ -170,8 +172,12 @@ def test_a_moved_cutoff_keeps_its_schedule_and_fires_once_a_day(empty):
     after = schedules(empty)
     assert after["cutoff-bags"].id == before["cutoff-bags"].id
     assert after["cutoff-bags"].schedule.cron == "30 17 * * *"
-    moved = planned_runs(empty, "dispatch-cutoff/bags")
-    assert all(datetime.fromisoformat(at).astimezone(SHANGHAI).time() == time(17, 30) for at in moved)
+    changed_at = datetime.now(UTC)  # what has fallen due until then may still run
+    empty.plan("dispatch-cutoff/bags")
+    planned = planned_runs(empty, "dispatch-cutoff/bags")
+    moved = [at.astimezone(SHANGHAI) for at in planned if at > changed_at]
+    assert [at.time() for at in moved] == [time(17, 30)] * 3
+    assert len({at.date() for at in moved}) == 3
     assert planned_runs(empty, "dispatch-cutoff/kitchen") == runs
 
 
@@ -195,19 +201,25 @@ def test_a_shop_that_leaves_takes_only_its_own_schedule_along(empty):
     from deployments.timetable import deploy
 
     deploy([BAGS, KITCHEN])
+    empty.plan("dispatch-cutoff/kitchen")
     runs = planned_runs(empty, "dispatch-cutoff/kitchen")
+    assert runs
     assert sorted(deploy([KITCHEN])) == ["dispatch-cutoff/bags removed", "dispatch-cutoff/bags-late removed"]
     assert "cutoff-bags" not in schedules(empty)
     assert planned_runs(empty, "dispatch-cutoff/kitchen") == runs
 
 
-def overdue(prefect, name: str, at: datetime) -> object:
-    """A run as the scheduler makes it, whose time has passed while nobody worked."""
+def overdue(prefect, name: str, at: datetime, as_of: datetime) -> object:
+    """A run whose time has passed while nobody worked."""
     from prefect.states import Scheduled
 
     with prefect.client() as client:
         deployment = client.read_deployment_by_name(name)
-        return client.create_flow_run_from_deployment(deployment.id, state=Scheduled(scheduled_time=at))
+        return client.create_flow_run_from_deployment(
+            deployment.id,
+            parameters={"as_of": as_of.isoformat()},  # a day whose holidays are known, whenever this runs
+            state=Scheduled(scheduled_time=at),
+        )
 
 
 def test_after_downtime_no_shop_loses_a_cutoff(empty):
@@ -217,9 +229,9 @@ def test_after_downtime_no_shop_loses_a_cutoff(empty):
     deploy()
     yesterday = datetime.now(UTC).replace(microsecond=0) - timedelta(days=1)
     runs = [
-        overdue(empty, f"dispatch-cutoff/{name}", at)
+        overdue(empty, f"dispatch-cutoff/{name}", yesterday + later, A_DAY + later)
         for name in ("bag-studio", "urumqi-kitchen")
-        for at in (yesterday, yesterday + timedelta(hours=20))
+        for later in (timedelta(), timedelta(hours=20))
     ]
     with empty.worker():
         ended = [empty.until_final(run, seconds=240) for run in runs]  # one waits for the other
