@@ -6,7 +6,8 @@ import socket
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as clock
 from itertools import islice
 from pathlib import Path
 
@@ -14,14 +15,13 @@ import httpx
 import pytest
 
 from deployments.demo import _live_through
-from deployments.demo_returns import keep_from_real_payments
 from deployments.running import deploy, prepare
-from deployments.sample_stories import SHOPS
-from deployments.samples import ZONE, latest_full_day, orders_of, write_samples
+from deployments.samples import SHOPS, ZONE, latest_full_day, orders_of, write_samples
 from deployments.server import PORT, ServerUnavailable, free_port, start_server
 from flows.imports.readers import read_orders
 from states.policies.working_days import DispatchDays
 
+A_DAY = date(2026, 3, 10)  # whenever this runs: the holidays of next year are not known yet
 KEFU = [sys.executable, "-c", "from deployments.cli import main; main()"]
 
 
@@ -38,7 +38,7 @@ def alive(pid: int) -> bool:
     return True
 
 
-def wait_for(what, seconds: float = 120):
+def wait_for(what, seconds: float = 300):
     give_up_at = time.monotonic() + seconds
     while not (found := what()):
         assert time.monotonic() < give_up_at, f"{what.__name__} did not happen"
@@ -58,19 +58,28 @@ def test_up_serves_until_it_is_asked_to_end_and_leaves_nothing_behind(tmp_path: 
             stderr=subprocess.STDOUT,
         )
 
-        def a_worker_is_online():
+        def asked(what: str, **wanted) -> list[dict]:
             assert up.poll() is None, (tmp_path / "said").read_text()
             try:
-                workers = httpx.post(f"http://127.0.0.1:{port}/api/work_pools/kefu/workers/filter", json={})
-                return workers.is_success and [w for w in workers.json() if w["status"] == "ONLINE"]
+                reply = httpx.post(f"http://127.0.0.1:{port}/api/{what}/filter", json=wanted)
+                return reply.json() if reply.is_success else []
             except httpx.HTTPError:
-                return False
+                return []
+
+        def a_worker_is_online():
+            return [w for w in asked("work_pools/kefu/workers") if w["status"] == "ONLINE"]
+
+        def what_is_timed_is_planned():
+            timed = asked("deployments", deployments={"tags": {"all_": ["timed"]}})
+            planned = asked("flow_runs", flow_runs={"tags": {"all_": ["auto-scheduled"]}})
+            return timed and {found["id"] for found in timed} == {run["deployment_id"] for run in planned}
 
         try:
             wait_for(a_worker_is_online)
+            wait_for(what_is_timed_is_planned)
             children = children_of(up.pid)
             up.send_signal(sign)
-            assert up.wait(60) == 0
+            assert up.wait(120) == 0
         finally:
             up.kill()
     assert "shows what runs" in (tmp_path / "said").read_text()
@@ -121,28 +130,21 @@ FATES = {
     "bag-studio": [
         "unpaid", "cancelled", "released", "verified", "verified", "verified", "paid",
         "released", "paid", "shipped", "completed", "cancelled", "paid",
-        "verified", "verified", "released", "shipped", *["completed"] * 5,
     ],
     "urumqi-kitchen": [
         "released", "verified", "verified", "unpaid", "unpaid", "cancelled",
         "delivered", "verified", "paid", "cancelled", "verified",
-        "verified", *["delivered"] * 3,
     ],
 }
-CASES = [
-    "refunding", "cooling", "withdrawn", "requested", "awaiting_parcel", "in_transit", "refunding", "inspected",
-    "reshipping", "refunding", "declined", "refunding", "evidence_needed",
-]
 # fmt: on
 
 
 @pytest.mark.parametrize("shop", SHOPS)
 def test_every_sample_can_be_read(shop, tmp_path: Path):
-    now = datetime.now(UTC)
-    day = latest_full_day(now)
-    file = read_orders(write_samples(tmp_path, day)[shop], ZONE, now=now)
+    now = datetime.combine(A_DAY + timedelta(days=2), clock(), ZONE)
+    file = read_orders(write_samples(tmp_path, A_DAY)[shop], ZONE, now=now)
     assert file.bad == []
-    assert {row.no for row in file.rows} == {no for no, _ in orders_of(shop, day)}
+    assert {row.no for row in file.rows} == {no for no, _ in orders_of(shop, A_DAY)}
 
 
 def test_the_day_is_a_working_day_and_over():
@@ -154,24 +156,19 @@ def test_the_day_is_a_working_day_and_over():
 
 
 def test_a_day_under_prefect_gives_every_sample_its_fate(prefect, tmp_path: Path):
-    from flows.scheduled import BY_HAND, TIMED
-
     prepare(say=lambda _: None)
     deploy(paused=True)
-    day = latest_full_day(datetime.now(UTC))
-    exports = write_samples(tmp_path / "samples", day)
+    exports = write_samples(tmp_path / "samples", A_DAY)
     with prefect.worker():
-        ran = list(_live_through(day, exports))
-        first, cases = fates(day), cases_of(day)
-        list(islice(_live_through(day, exports), 9))  # again, and harmless
+        ran = list(_live_through(A_DAY, exports))
+        first = fates()
+        list(islice(_live_through(A_DAY, exports), 5))  # again, and harmless
     assert [run for run in ran if run.state != "Completed"] == []
-    assert {run.flow for run in ran} == {flow.name for flow in (*TIMED, *BY_HAND)}
-    assert (fates(day), cases_of(day)) == (first, cases)
+    assert fates() == first
     assert first == FATES
-    assert cases == CASES
 
 
-def fates(day) -> dict[str, list[str]]:
+def fates() -> dict[str, list[str]]:
     from sqlalchemy import select
 
     from models import Order
@@ -180,29 +177,4 @@ def fates(day) -> dict[str, list[str]]:
     c = Order.__table__.c
     with reading(engine_from_env()) as connection:
         states = {row.no: str(row.state) for row in connection.execute(select(c.no, c.state))}
-    return {shop: [states[no] for no, _ in orders_of(shop, day)] for shop in SHOPS}
-
-
-def cases_of(day) -> list[str]:
-    """Where the samples' cases are, those of the first shop first."""
-    from sqlalchemy import select
-
-    from models import Order, Return
-    from models.database import engine_from_env, reading
-
-    o, r = Order.__table__.c, Return.__table__.c
-    cases = select(o.no, r.state).join(Return.__table__, r.order_id == o.id)
-    with reading(engine_from_env()) as connection:
-        states = [tuple(row) for row in connection.execute(cases.order_by(r.id))]
-    by_order = dict(states)
-    assert len(by_order) == len(states), "an order has two cases"
-    return [by_order[no] for shop in SHOPS for no, sample in orders_of(shop, day) if sample.desk]
-
-
-@pytest.mark.parametrize(
-    ("url", "kept"), [("http://127.0.0.1:8099", True), ("https://pay.example.com", False)]
-)
-def test_a_demonstration_pays_at_no_service_elsewhere(monkeypatch, url, kept):
-    monkeypatch.setenv("KEFU_PAYMENTS_URL", url)
-    keep_from_real_payments(lambda _: None)
-    assert ("KEFU_PAYMENTS_URL" in os.environ) is kept
+    return {shop: [states[no] for no, _ in orders_of(shop, A_DAY)] for shop in SHOPS}
