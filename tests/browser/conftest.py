@@ -18,6 +18,8 @@ __all__ = ["prefect", "prefect_server"]
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
+PATIENCE = 120_000  # milliseconds: a busy machine draws a page slowly
+
 
 @pytest.fixture(scope="module")  # not for the session: its event loop would run on under other tests
 def chromium() -> Iterator[Any]:
@@ -26,7 +28,9 @@ def chromium() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=chromium_flags())
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=chromium_flags(), timeout=PATIENCE
+        )
         yield browser
         browser.close()
 
@@ -35,6 +39,7 @@ def chromium() -> Iterator[Any]:
 def page(chromium: Any) -> Iterator[Any]:
     """A page that fails the test when it speaks to anybody but our server."""
     page = chromium.new_page(viewport={"width": 1280, "height": 900}, locale="en-US")
+    page.set_default_timeout(PATIENCE)
     strangers: list[str] = []
     page.on("request", lambda request: _is_ours(request.url) or strangers.append(request.url))
     yield page
