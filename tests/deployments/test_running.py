@@ -15,8 +15,10 @@ import httpx
 import pytest
 
 from deployments.demo import _live_through
+from deployments.demo_returns import keep_from_real_payments
 from deployments.running import deploy, prepare
-from deployments.samples import SHOPS, ZONE, latest_full_day, orders_of, write_samples
+from deployments.sample_stories import SHOPS
+from deployments.samples import ZONE, latest_full_day, orders_of, write_samples
 from deployments.server import PORT, ServerUnavailable, free_port, start_server
 from flows.imports.readers import read_orders
 from states.policies.working_days import DispatchDays
@@ -130,12 +132,18 @@ FATES = {
     "bag-studio": [
         "unpaid", "cancelled", "released", "verified", "verified", "verified", "paid",
         "released", "paid", "shipped", "completed", "cancelled", "paid",
+        "verified", "verified", "released", "shipped", *["completed"] * 5,
     ],
     "urumqi-kitchen": [
         "released", "verified", "verified", "unpaid", "unpaid", "cancelled",
         "delivered", "verified", "paid", "cancelled", "verified",
+        "verified", *["delivered"] * 3,
     ],
 }
+CASES = [
+    "refunding", "cooling", "withdrawn", "requested", "awaiting_parcel", "in_transit", "refunding", "inspected",
+    "reshipping", "refunding", "declined", "refunding", "evidence_needed",
+]
 # fmt: on
 
 
@@ -156,19 +164,24 @@ def test_the_day_is_a_working_day_and_over():
 
 
 def test_a_day_under_prefect_gives_every_sample_its_fate(prefect, tmp_path: Path):
+    from flows.scheduled import BY_HAND, TIMED
+
     prepare(say=lambda _: None)
     deploy(paused=True)
-    exports = write_samples(tmp_path / "samples", A_DAY)
+    day = A_DAY
+    exports = write_samples(tmp_path / "samples", day)
     with prefect.worker():
-        ran = list(_live_through(A_DAY, exports))
-        first = fates()
-        list(islice(_live_through(A_DAY, exports), 5))  # again, and harmless
+        ran = list(_live_through(day, exports))
+        first, cases = fates(day), cases_of(day)
+        list(islice(_live_through(day, exports), 9))  # again, and harmless
     assert [run for run in ran if run.state != "Completed"] == []
-    assert fates() == first
+    assert {run.flow for run in ran} == {flow.name for flow in (*TIMED, *BY_HAND)}
+    assert (fates(day), cases_of(day)) == (first, cases)
     assert first == FATES
+    assert cases == CASES
 
 
-def fates() -> dict[str, list[str]]:
+def fates(day) -> dict[str, list[str]]:
     from sqlalchemy import select
 
     from models import Order
@@ -177,4 +190,29 @@ def fates() -> dict[str, list[str]]:
     c = Order.__table__.c
     with reading(engine_from_env()) as connection:
         states = {row.no: str(row.state) for row in connection.execute(select(c.no, c.state))}
-    return {shop: [states[no] for no, _ in orders_of(shop, A_DAY)] for shop in SHOPS}
+    return {shop: [states[no] for no, _ in orders_of(shop, day)] for shop in SHOPS}
+
+
+def cases_of(day) -> list[str]:
+    """Where the samples' cases are, those of the first shop first."""
+    from sqlalchemy import select
+
+    from models import Order, Return
+    from models.database import engine_from_env, reading
+
+    o, r = Order.__table__.c, Return.__table__.c
+    cases = select(o.no, r.state).join(Return.__table__, r.order_id == o.id)
+    with reading(engine_from_env()) as connection:
+        states = [tuple(row) for row in connection.execute(cases.order_by(r.id))]
+    by_order = dict(states)
+    assert len(by_order) == len(states), "an order has two cases"
+    return [by_order[no] for shop in SHOPS for no, sample in orders_of(shop, day) if sample.desk]
+
+
+@pytest.mark.parametrize(
+    ("url", "kept"), [("http://127.0.0.1:8099", True), ("https://pay.example.com", False)]
+)
+def test_a_demonstration_pays_at_no_service_elsewhere(monkeypatch, url, kept):
+    monkeypatch.setenv("KEFU_PAYMENTS_URL", url)
+    keep_from_real_payments(lambda _: None)
+    assert ("KEFU_PAYMENTS_URL" in os.environ) is kept
