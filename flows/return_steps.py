@@ -17,7 +17,7 @@ from flows.advance import advancing
 from flows.clock import now
 from flows.gateways.payments import PaymentsGateway, payments_from_env
 from flows.refund_rows import REFUNDS
-from flows.refunds import RefundReport, pay_refunds
+from flows.refunds import UNSETTLED, RefundReport, pay_refunds
 from flows.requests import Request, Status
 from flows.scope import Scope, find_scope
 from flows.sweep import RunBatch, SweepReport, call, sweep
@@ -97,7 +97,7 @@ def _not_known(engine: Engine, scope: Scope) -> int:
     """Refunds that may have been paid: sent, and no answer so far."""
     sent = select(func.count()).select_from(REFUNDS.join(RETURNS, RETURNS.c.id == REFUNDS.c.return_id))
     with reading(engine) as connection:
-        return connection.scalar(_of(sent.where(REFUNDS.c.state.in_(("sent", "unknown"))), scope))
+        return connection.scalar(_of(sent.where(UNSETTLED, REFUNDS.c.state != "requested"), scope))
 
 
 def _hear_of_orders(
@@ -140,13 +140,14 @@ def _left_while_cooling(connection: Connection, as_of: datetime, scope: Scope) -
 def _sent_anew(connection: Connection, as_of: datetime, scope: Scope) -> Iterable[Request]:
     r, o = RETURNS.c, ORDERS.c
     left = (
-        select(r.shop, r.no, o.shipped_at, o.waybill, o.carrier)
+        select(r.shop, r.no, r.linked_no, o.shipped_at, o.waybill, o.carrier)
         .join(ORDERS, (o.no == r.linked_no) & (o.shop == r.shop))
         .where(r.state == ReturnState.RESHIPPING, o.shipped_at <= as_of)
     )
     for row in connection.execute(_of(left, scope).order_by(r.id)).all():
         parcel = {"waybill": row.waybill, "carrier": row.carrier}
-        yield Request(row.shop, row.no, "reship_left", row.shipped_at, "timer", parcel, key="reship_left")
+        key = f"reship_left:{row.linked_no}"  # a person may have told it of a case that had sent nothing yet
+        yield Request(row.shop, row.no, "reship_left", row.shipped_at, "timer", parcel, key)
 
 
 def _of(wanted: Any, scope: Scope) -> Any:
