@@ -48,9 +48,10 @@ def test_every_timed_flow_has_a_schedule_and_every_shop_its_cutoff():
 def test_a_flow_or_a_shop_nobody_schedules_is_found():
     from deployments.timetable import timetable, timetable_gaps
 
-    of_one_shop = [d for d in timetable([BAGS]) if d.flow_name != "remind-unpaid"]
+    forgotten = ("remind-unpaid", "release-refunds", "chase-returns")
+    of_one_shop = [d for d in timetable([BAGS]) if d.flow_name not in forgotten or d.name == "by-hand"]
     assert timetable_gaps([BAGS, KITCHEN], of_one_shop) == [
-        "nothing schedules remind-unpaid",
+        *(f"nothing schedules {flow}" for flow in forgotten),
         "nothing schedules the cut-off of kitchen",
     ]
 
@@ -105,11 +106,21 @@ def test_two_shops_closing_in_the_same_minute_do_not_share_a_limit():
 
 
 def test_the_form_has_a_description_for_every_field_and_nothing_is_required():
-    for name in ("remind-unpaid/by-hand", "dispatch-cutoff/by-hand", "watch-orders/by-hand"):
-        schema = planned()[name]._parameter_openapi_schema
+    from flows.scheduled import TIMED
+
+    for flow in TIMED:
+        schema = planned()[f"{flow.name}/by-hand"]._parameter_openapi_schema
         assert list(schema.properties) == ["shop", "case_no", "as_of", "dry_run"]
         assert all(field["description"] for field in schema.properties.values())
         assert schema.required == []
+
+
+def test_the_form_for_one_case_asks_for_its_number_and_nothing_schedules_it():
+    schema = planned()["return-case/by-hand"]._parameter_openapi_schema
+    assert sorted(schema.properties) == ["as_of", "case_no", "dry_run", "shop"]
+    assert all(field["description"] for field in schema.properties.values())
+    assert schema.required == ["case_no"]
+    assert [name for name in planned() if name.startswith("return-case/")] == ["return-case/by-hand"]
 
 
 # -- on a server
@@ -154,6 +165,17 @@ def test_deploying_again_changes_nothing(empty):
     before = schedules(empty)
     assert deploy([BAGS, KITCHEN]) == []
     assert {slug: s.id for slug, s in schedules(empty).items()} == {slug: s.id for slug, s in before.items()}
+
+
+def test_all_deployments_of_ours_are_found_however_many_there_are(empty, monkeypatch):
+    from deployments import timetable
+
+    timetable.deploy([BAGS, KITCHEN])
+    monkeypatch.setattr(timetable, "PAGE", 3)  # at most 200, as the server has it
+    with empty.client() as client:
+        found = [deployment.id for deployment in timetable.deployed(client)]
+    assert len(found) == len(set(found)) == len(timetable.timetable([BAGS, KITCHEN]))
+    assert timetable.deploy([BAGS, KITCHEN]) == []
 
 
 def test_a_moved_cutoff_keeps_its_schedule_and_fires_once_a_day(empty):
