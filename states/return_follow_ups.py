@@ -12,7 +12,7 @@ from states.orders import OrderState, fact_key
 from states.policies.return_requests import Answer, ReturnKind, ReturnReason
 from states.reasons import Reason
 from states.return_guards import all_refunded
-from states.return_refusals import still_held
+from states.return_refusals import sent_instead, still_held
 from states.return_states import GIVEN_UP, ReturnTimer
 from states.return_states import ReturnState as S
 
@@ -107,6 +107,7 @@ def follow_ups(case, change: Change) -> list[FollowUp]:
         case "reship_left" if change.expected:
             parcel = {"waybill": facts.get("waybill"), "carrier": facts.get("carrier")}
             rows += [_to_buyer("reshipped", S.RESHIPPED, **parcel)]
+            rows += [Note(sent_instead(hold_of(case)))] if holds(case, at) else []
         case "close":
             if change.source == S.RESHIPPING:
                 rows += [Tell("hold", {"reason": hold_of(case)}, no=case.linked_no)]

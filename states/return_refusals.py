@@ -171,6 +171,15 @@ def still_held(hold: str) -> Reason:
     )
 
 
+def sent_instead(hold: str) -> Reason:
+    return Reason(
+        "still_held",
+        f"商品已另行补发,原订单仍因“{hold}”扣留,请取消原订单或解除扣留",
+        f"goods were sent anew and the order itself is still held ({hold}): cancel it, or lift the hold",
+        84,
+    )
+
+
 FINDINGS = {
     "as_described": ("与描述一致", "as described"),
     "other_condition": ("商品状态与描述不符", "in another condition than described"),
