@@ -39,6 +39,8 @@ def after_sales(answer: ReturnExplanation) -> None:
     say(f"售后单 {d['no']}({d['shop']}):{zh}", style="bold")
     say(f"After-sales case {d['no']} ({d['shop']}): {en}")
     say(f"{answer.heading['zh']} / {answer.heading['en']}")
+    if goods := [f"{n['title'] or n['sku']} × {n['quantity']}" for n in d["lines"] if n["sku"] is not None]:
+        say(",".join(goods))
     names = (("订单", "order"), ("补发订单", "sent anew as order"))
     for told, (name_zh, name_en) in zip(answer.orders, names, strict=False):
         say(f"{name_zh} {told['no']}:{told['zh']} / {name_en} {told['no']}: {told['en']}")
