@@ -9,16 +9,46 @@ import pytest
 import typer.main
 
 from deployments.cli import app
+from flows.gateways.payments import TOKEN, URL
 from flows.imports.kefu import OPTIONAL, REQUIRED
+from flows.return_desk import RETURNS_HAND
+from flows.timed_steps import STEPS
 from states.diagrams import mermaid
 from states.orders import order_lifecycle
+from states.returns import return_lifecycle
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 
 
-def test_the_diagram_in_the_readme_is_the_one_the_code_draws():
-    assert re.search(r"```mermaid\n(.*?)```", README, re.S)[1] == mermaid(order_lifecycle)
+def test_the_diagrams_in_the_readme_are_those_the_code_draws():
+    diagrams = re.findall(r"```mermaid\n(.*?)```", README, re.S)
+    assert diagrams == [mermaid(order_lifecycle), mermaid(return_lifecycle)]
+
+
+def test_every_flow_of_the_timetable_is_in_the_readme():
+    assert set(re.findall(r"^\| `([a-z]+-[a-z]+)` \|", README, re.M)) == {*STEPS, "import-orders"}
+
+
+def test_the_settings_of_the_payment_service_are_in_the_readme():
+    assert re.findall(r"^\| `(KEFU_[A-Z_]+)` \|", README, re.M) == [URL, TOKEN]
+
+
+def test_the_rooms_and_files_a_change_is_sent_to_are_there():
+    named = set(re.findall(r"`((?:models|states|flows|deployments)/[a-z_/]*(?:\.py)?)`", README))
+    assert len(named) > 10
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("line", re.findall(r"^kefu (return [a-z]+|quote [a-z]+)", README, re.M))
+def test_every_command_about_returns_in_the_readme_exists(line):
+    group, name = line.split()
+    assert name in typer.main.get_command(app).commands[group].commands
+
+
+@pytest.mark.parametrize("trigger", re.findall(r"^kefu return act [0-9R-]+ ([a-z_]+)", README, re.M))
+def test_every_act_in_the_readme_is_one_a_person_may_do(trigger):
+    assert trigger in RETURNS_HAND.triggers
 
 
 def test_our_own_format_is_documented_column_by_column():
