@@ -15,8 +15,9 @@ So, by assumption, each refunded order goes one of these ways, in turn by its nu
 * Refunds in part: before the parcel leaves, the rest of the order going afterwards; as a compensation, which a person
   grants where it is above the shop's limits; in two compensations; for a parcel that comes back.
 
-Buyers, carriers and colleagues take a few hours for each turn that is theirs. What the file does say is told when it
-happened, its refunds only at the end, by the whole file: kefu must know of them by then.
+Buyers, carriers and colleagues take a few hours for each turn that is theirs. The file was written some time after
+the last moment it names, so its refunds may be later than that. What it does say is told when it happened, its refunds
+only at the end, by the whole file: kefu must know of them by then.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from flows.advance import advancing
 from flows.order_import import ImportReport, Telling, import_orders
 from flows.requests import Request, Status
 from flows.return_steps import release_refunds
-from models import Anomaly, Hold, Order, OutboxMessage, Refund, Return, Timer
+from models import Anomaly, Hold, Order, OutboxMessage, Refund, Return, StateChange, Timer
 from states.return_states import OVER
 from tests.benchmarks.real_checks import Checks
 from tests.benchmarks.refunds_life import AN_HOUR, COOLING, SHOP, Life, Told, asking, live, pay, read, span
@@ -166,6 +166,11 @@ def check_times(checks: Checks, engine: Engine, rows: list[Told], life: Life, ev
     orders = {o.no: o for o in _all(engine, Order)}
     left = [row.no for row in unsent.values() if row.in_full and orders[row.no].batch_cutoff_at]
     checks.equal("refunded before leaving, and still in a batch", len(left), 0)
+    by_id = {o.id: o.no for o in orders.values()}
+    releases = [(by_id[h.case_id], h.at) for h in _all(engine, StateChange) if h.trigger == "release"]
+    asked_at = {row.no: row.asked_at for row in unsent.values()}
+    stopped = sum(no in asked_at and asked_at[no] <= at <= asked_at[no] + COOLING for no, at in releases)
+    checks.equal("let go while their refund was cooling", stopped, 0)
 
 
 def check_rest(checks: Checks, engine: Engine, rows: list[Told]) -> None:
@@ -182,6 +187,10 @@ def check_rest(checks: Checks, engine: Engine, rows: list[Told]) -> None:
     found = ", ".join(f"{s} {n}" for s, n in ends.most_common())
     checks.equal(f"orders: {found}", ends["refunded"], sum(row.in_full for row in rows))
     checks.equal("… come to rest on the way", sum(ends[state] for state in ("unpaid", "paid", "verified")), 0)
+    history = Counter(h.case_kind for h in _all(engine, StateChange))
+    checks.equal(
+        "changes of cases, as many as their versions", history["return"], sum(c.version for c in cases)
+    )
     timers = [t for t in _all(engine, Timer) if t.done_at is None and t.cancelled_at is None]
     checks.equal("timers waiting", len(timers), 0)
     checks.equal("holds open", sum(hold.released_at is None for hold in _all(engine, Hold)), 0)
