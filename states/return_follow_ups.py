@@ -262,11 +262,11 @@ def _paid(case, change: Change) -> list[FollowUp]:
 
 
 def _send_anew(case, change: Change) -> list[FollowUp]:
-    """A linked order, which goes through audit and cut-off like any other (rules 69, 80)."""
+    """A linked order, which goes through audit and cut-off like any other; its goods cost nothing (rules 69, 80)."""
     order = case.order
     by_position = {line.position: line for line in order.lines}
     goods = [
-        {"sku": line.sku, "title": line.title, "quantity": piece.quantity, "price_fen": line.price_fen}
+        {"sku": line.sku, "title": line.title, "quantity": piece.quantity, "price_fen": 0}
         for piece in case.lines
         if (line := by_position.get(piece.position))
     ]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from contextlib import closing
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import httpx
-from orders_told import RECORDED, SHOP, clock, order, rows
+from orders_told import PAID_AT, RECORDED, SHOP, clock, fact, moment, order, paid, placed, rows, tell
 from payment_service import PaymentService
 from sqlalchemy import Engine
 
@@ -19,6 +19,42 @@ from flows.refunds import RefundReport
 from flows.requests import Advanced, Outcome, Request, Status
 from flows.return_steps import chase_returns, release_refunds
 from models import Anomaly, Order, OutboxMessage, Refund, Return, StateChange, Timer
+
+ASKED_AT = PAID_AT + timedelta(hours=1)  # Monday 03-02, 11:20, before the cut-off
+SHIPPED_AT = moment("03-03 09:00")
+DELIVERED_AT = moment("03-05 15:00")  # a Thursday
+WAYBILL = "SF1234567890"
+
+
+# -- goods ------------------------------------------------------------------------------------------
+
+
+def goods(*lines: tuple[str, int, int]) -> list[dict]:
+    """An order's lines: sku, pieces, price of one."""
+    return [{"sku": s, "title": f"帆布包 {s}", "quantity": n, "price_fen": fen} for s, n, fen in lines]
+
+
+def pieces(*asked: tuple[int, int]) -> list[dict]:
+    """Of an order's line so many pieces go back, as new."""
+    return [{"position": p, "quantity": n, "condition": "as_new", "goods": None} for p, n in asked]
+
+
+def bought(
+    engine: Engine, no: str = "1", *, amount_fen: int = 10_000, shop: str = SHOP, **details: Any
+) -> None:
+    """Paid, and as the shop's audit likes it: waiting for its cut-off."""
+    tell(engine, placed(no, amount_fen=amount_fen, shop=shop, **details))
+    tell(engine, paid(no, amount_fen=amount_fen, shop=shop))
+
+
+def delivered(engine: Engine, no: str = "1", *, shop: str = SHOP, **details: Any) -> None:
+    """Bought, sent and signed for."""
+    bought(engine, no, shop=shop, **details)
+    tell(engine, fact("ship", SHIPPED_AT, no=no, shop=shop, waybill=f"YT{no}"))
+    tell(engine, fact("deliver", DELIVERED_AT, no=no, shop=shop))
+
+
+# -- telling ----------------------------------------------------------------------------------------
 
 
 def asked(
@@ -62,10 +98,35 @@ def tell_return(engine: Engine, trigger: str, at: datetime, **told: Any) -> Outc
     return tell_returns(engine, of_return(trigger, at, **told)).outcomes[0]
 
 
+def told(engine: Engine, trigger: str, at: datetime, **facts: Any) -> None:
+    """Tell or ask it; fails when the answer was no."""
+    outcome = tell_return(engine, trigger, at, **facts)
+    assert outcome.status is Status.CHANGED, outcome
+
+
+def sent_back(
+    engine: Engine, at: datetime, no: str = "1-R1", finding: str = "as_described", shop: str = SHOP
+) -> None:
+    """The parcel comes a day later, and is inspected an hour after that."""
+    day, of = timedelta(days=1), {"no": no, "shop": shop}
+    told(engine, "track", at, waybill=WAYBILL, key=f"track:{WAYBILL}", **of)
+    told(engine, "receive", at + day, key="receive", **of)
+    told(engine, "inspect", at + day + timedelta(hours=1), finding=finding, **of)
+
+
+def paid_back(engine: Engine, at: datetime, no: str = "1-R1", *, round_: int = 1, shop: str = SHOP) -> None:
+    """The payment service says that it has paid."""
+    ref = {"refund_ref": f"ref {no}"}
+    told(engine, "refund_paid", at, no=no, shop=shop, by="payments", key=f"refund_paid:{round_}", **ref)
+
+
 def refused(outcome: Outcome) -> list[str]:
     """The codes of a refusal; fails when it was none."""
     assert outcome.status is Status.REFUSED, outcome
     return [reason.code for reason in outcome.reasons]
+
+
+# -- the clock --------------------------------------------------------------------------------------
 
 
 def gateway(service: PaymentService) -> PaymentsGateway:
@@ -83,6 +144,9 @@ def release(
 
 def chase(engine: Engine, at: datetime, **scope: Any) -> Any:
     return chase_returns(engine, as_of=at, **scope)
+
+
+# -- reading ----------------------------------------------------------------------------------------
 
 
 def case(engine: Engine, no: str = "1-R1", shop: str = SHOP) -> SimpleNamespace:
