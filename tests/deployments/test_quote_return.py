@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -170,6 +171,64 @@ def test_asking_changes_nothing(quoted):
         for reason in ("quality", "disliked", "other"):
             quoted(no, "--reason", reason, "--at", "2026-03-05T09:00")
     assert stored() == before
+
+
+REQUESTS = [
+    ("--reason", "disliked"),
+    ("--reason", "missing"),
+    ("--reason", "quality", "--kind", "compensation", "--amount-fen", "1500"),
+    ("--reason", "quality", "--kind", "compensation", "--amount-fen", "9500"),
+]
+CHOICES = ("", "BAG", "TWL:1")
+
+
+@pytest.fixture
+def many(orders, tmp_path, capsys, shop) -> None:
+    """Each of the orders once for every request and choice of goods: `here.0`, `here.1` …"""
+    rows = [
+        f"{no}.{n},{told.format(amount=10_000)},{BUYER.format(no=f'{no}.{n}')},{GOODS}\n"
+        for no, told in ORDERS.items()
+        for n in range(len(REQUESTS) * len(CHOICES))
+    ]
+    file = tmp_path / "many.csv"
+    file.write_text(HEADER + "".join(rows), encoding="utf-8")
+    assert run(["import", str(file), "--shop", shop]) == 0
+    capsys.readouterr()
+
+
+def _agrees(quoted, capsys, no: str, asked: tuple[str, ...], sku: str) -> None:
+    """A quote's answer is what opening the case then answers; exit code 1 is a refusal that makes no case."""
+    at = ("--at", "2026-03-05T09:00")
+    said = quoted(no, *asked, *(("--sku", sku) if sku else ()), *at)
+    code = run(["return", "open", no, *asked, *(("--line", sku) if sku else ()), *at, "--json"])
+    opened = json.loads(capsys.readouterr().out)
+    answer = (opened.get("answer", "refused"), opened["reasons"], opened.get("refund_fen", 0))
+    assert answer == (said["answer"], said["reasons"], said["refund_fen"]), (no, asked, sku)
+    assert code == (0 if "state" in opened else 1)
+
+
+@pytest.mark.parametrize("no", list(ORDERS))
+def test_opening_then_does_what_was_quoted(quoted, many, capsys, no):
+    for n, (asked, sku) in enumerate(product(REQUESTS, CHOICES)):
+        _agrees(quoted, capsys, f"{no}.{n}", asked, sku)
+
+
+@pytest.mark.parametrize("before", ["open", "withdrawn", "refunding", "refunded"])
+def test_a_quote_knows_what_other_cases_of_the_order_take(quoted, many, capsys, before):
+    """One bag of two is in a case, stays after all, or its money is on its way back or there."""
+    steps = {
+        "open": [],
+        "withdrawn": ["withdraw"],
+        "refunding": ["receive", "inspect --fact finding=as_described"],
+        "refunded": ["receive", "inspect --fact finding=as_described", "refund_paid --fact refund_ref=1"],
+    }
+    at = ("--at", "2026-03-05T09:00")
+    for n, (asked, sku) in enumerate(product(REQUESTS, CHOICES)):
+        assert run(["return", "open", f"here.{n}", "--reason", "disliked", "--line", "BAG=1", *at]) == 0
+        for step in steps[before]:
+            assert run(["return", "act", f"here.{n}-R1", *step.split(), "--by", "li", *at]) == 0
+        capsys.readouterr()
+        _agrees(quoted, capsys, f"here.{n}", asked, sku)
 
 
 @pytest.mark.parametrize(
