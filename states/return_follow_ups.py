@@ -64,7 +64,7 @@ def follow_ups(case, change: Change) -> list[FollowUp]:
         case "withdraw":
             rows += [_to_buyer("return_withdrawn", S.WITHDRAWN)]
         case "await_parcel":
-            rows += [Tell("unhold", {"reason": hold_of(case)})] if holds(case, at) else []
+            rows += [Tell("unhold", {"reason": hold_of(case)})] if is_held(case.order, case, at) else []
             rows += [
                 _to_buyer("return_address", S.AWAITING_PARCEL),
                 SetTimer(ReturnTimer.WAYBILL_REMINDER, _when_open(case, at + returns.waybill_reminder_after)),
@@ -107,7 +107,7 @@ def follow_ups(case, change: Change) -> list[FollowUp]:
         case "reship_left" if change.expected:
             parcel = {"waybill": facts.get("waybill"), "carrier": facts.get("carrier")}
             rows += [_to_buyer("reshipped", S.RESHIPPED, **parcel)]
-            rows += [Note(sent_instead(hold_of(case)))] if holds(case, at) else []
+            rows += [Note(sent_instead(hold_of(case)))] if is_held(case.order, case, at) else []
         case "close":
             if change.source == S.RESHIPPING:
                 rows += [Tell("hold", {"reason": hold_of(case)}, no=case.linked_no)]
@@ -207,16 +207,17 @@ def hold_of(case) -> str:
     return f"aftersales {case.no}"
 
 
-def holds(case, at: datetime) -> bool:
-    """Whether its order is held for it now."""
-    return any(hold.reason == hold_of(case) for hold in holds_open(case.order, at))
+def is_held(order, case, at: datetime) -> bool:
+    """Whether its order is held for this case now."""
+    return any(hold.reason == hold_of(case) for hold in holds_open(order, at))
 
 
 def _stop(case, at: datetime) -> list[FollowUp]:
     """Do not ship, at once, even what was let go and has not left (rule 84)."""
     if not case.holds_order:
         return []
-    return [*_recall(case), *([] if holds(case, at) else [Tell("hold", {"reason": hold_of(case)})])]
+    hold = [] if is_held(case.order, case, at) else [Tell("hold", {"reason": hold_of(case)})]
+    return [*_recall(case), *hold]
 
 
 def _recall(case) -> list[FollowUp]:
@@ -254,7 +255,7 @@ def _paid(case, change: Change) -> list[FollowUp]:
     if case.refund_fen or in_full:
         rows.append(Tell(trigger, total, fact_key(trigger, total)))
     if in_full:  # nothing of it leaves any more: neither this part nor those refunded before it
-        settled = [c for c in order.cases if c.holds_order and c.state == S.REFUNDED and holds(c, change.at)]
+        settled = [c for c in order.cases if c.state == S.REFUNDED and is_held(order, c, change.at)]
         rows += [Tell("unhold", {"reason": hold_of(c)}) for c in settled]
     elif case.holds_order:  # the rest leaves when somebody has taken these goods out
         rows.append(Owe("ship_the_rest", "staff", {"hold": hold_of(case)}, only_while=(S.REFUNDED,)))
