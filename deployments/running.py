@@ -17,6 +17,7 @@ from pathlib import Path
 from deployments.server import PORT, PrefectServer, ServerUnavailable, client_settings, start_server
 from deployments.shop_files import load_shop_file
 from flows import clock
+from flows.gateways.payments import URL as PAYMENTS_URL
 from flows.policy_store import apply_policy, current_policies
 from models.database import engine_from_env, home, migrate
 
@@ -39,6 +40,8 @@ def up(
     with server(port, say=say) as running:
         for change in deploy(running.api_url):
             say(f"timetable: {change}")
+        if not os.environ.get(PAYMENTS_URL):
+            say(f"refunds wait: no payment service is configured ({PAYMENTS_URL})")
         say(f"{running.url} shows what runs; Ctrl-C ends it")
         serve(running, limit=limit, say=say)
 

@@ -25,7 +25,7 @@ def chromium_flags() -> list[str]:
 
 
 def take(url: str, folder: Path = FOLDER) -> list[Path]:
-    """The deployments, the form of remind-unpaid, and the latest cut-off with its tables."""
+    """The deployments, the form of remind-unpaid, the latest cut-off with its tables, the latest refunds."""
     from playwright.sync_api import sync_playwright
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -34,7 +34,8 @@ def take(url: str, folder: Path = FOLDER) -> list[Path]:
         "deployments": "/deployments",
         "form": f"/deployments/deployment/{_deployment(url, 'remind-unpaid/by-hand')}/run",
         "cutoff": f"/runs/flow-run/{cutoff}",
-        "blocked": f"/artifacts/artifact/{_artifact(url, cutoff, 'dispatch-blocked')}",
+        "blocked": f"/artifacts/artifact/{_artifact(url, 'dispatch-blocked', cutoff)}",
+        "refunds": f"/artifacts/artifact/{_artifact(url, 'release-refunds')}",
     }
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=chromium_flags())
@@ -69,9 +70,11 @@ def _latest_cutoff(url: str) -> str:
     return httpx.post(f"{url}/api/flow_runs/filter", json=wanted).raise_for_status().json()[0]["id"]
 
 
-def _artifact(url: str, run: str, key: str) -> str:
-    wanted = {"artifacts": {"flow_run_id": {"any_": [run]}, "key": {"any_": [key]}}}
-    return httpx.post(f"{url}/api/artifacts/filter", json=wanted).raise_for_status().json()[0]["id"]
+def _artifact(url: str, key: str, run: str | None = None) -> str:
+    """The latest with this key, or that of this run."""
+    wanted = {"key": {"any_": [key]}} | ({"flow_run_id": {"any_": [run]}} if run else {})
+    asked = {"artifacts": wanted, "sort": "CREATED_DESC", "limit": 1}
+    return httpx.post(f"{url}/api/artifacts/filter", json=asked).raise_for_status().json()[0]["id"]
 
 
 if __name__ == "__main__":

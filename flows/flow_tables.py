@@ -31,7 +31,7 @@ def publish_sweep(report: SweepReport) -> str:
 def publish_refunds(report: RefundReport) -> str:
     """The same; the line also tells what was paid back, what waits, and what nobody knows of."""
     summary = ", ".join([_summary(report), *_money(report)])
-    _publish(report.flow, map(_readable, report.rows), summary)
+    _publish(report.flow, map(_with_money, report.rows), summary)
     return summary
 
 
@@ -94,6 +94,11 @@ def _readable(row: dict) -> dict:
         "refused": "; ".join(f"{reason['zh']} / {reason['en']}" for reason in row["refused"]),
         "error": row.get("error", ""),
     }
+
+
+def _with_money(row: dict) -> dict:
+    told, paid_fen = _readable(row), row.get("paid_fen")
+    return {"no": told.pop("no"), "did": told.pop("did"), "yuan": yuan(paid_fen) if paid_fen else "", **told}
 
 
 def _manifest(batches: Iterable[Batch], zones: dict[str, ZoneInfo]) -> list[dict]:

@@ -176,4 +176,5 @@ def _tell(paying: Paying, refund: Any, answer: RefundAnswer) -> None:
     else:
         report.failed += 1
     did = [{"trigger": c.trigger, "state": str(c.dest), "at": c.at.isoformat()} for c in outcome.changes]
-    report.rows.append({"no": refund.no, "did": did, "refused": [], "error": answer.reason or ""})
+    row = {"no": refund.no, "did": did, "refused": [], "error": answer.reason or ""}
+    report.rows.append({**row, "paid_fen": refund.fen if paid else 0})

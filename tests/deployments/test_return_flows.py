@@ -73,8 +73,8 @@ def test_the_timetables_run_and_one_for_a_case_by_hand_do_the_same(prefect, cool
     assert (by_hand.state.type.value, by_hand.state.message) == ("COMPLETED", said)
     assert "0 claimed" in again.state.message
     for ended, no in ((timed, "1-R1"), (by_hand, "2-R1")):
-        did = [(row["no"], row["did"]) for row in table_of(prefect, ended)]
-        assert did == [(no, "pay_back → refunding"), (no, "refund_paid → refunded")]
+        did = [(row["no"], row["did"], row["yuan"]) for row in table_of(prefect, ended)]
+        assert did == [(no, "pay_back → refunding", ""), (no, "refund_paid → refunded", "100.00")]
         assert tasks_of(prefect, ended) == 2, "the batch of cases, and the refund"
 
 
