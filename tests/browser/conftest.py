@@ -2,7 +2,7 @@
 
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[1] / "deployments"))
 
-from prefect_harness import prefect, prefect_server
+from prefect_harness import Harness, prefect, prefect_server
 
 from deployments.screenshots import chromium_flags
 
@@ -45,6 +45,24 @@ def page(chromium: Any) -> Iterator[Any]:
     yield page
     page.close()
     assert not strangers, f"the browser was sent outside: {strangers}"
+
+
+@pytest.fixture
+def submitted(prefect: Harness, page: Any) -> Callable[[], Any]:
+    """Submit the form on the page: the run that it starts. The server refuses (503) while another writes to its
+    SQLite file; Prefect's own clients then ask again by themselves, a person at the form reads it and clicks again."""
+
+    def submit() -> Any:
+        for _ in range(20):
+            with page.expect_response(lambda reply: reply.url.endswith("/create_flow_run")) as reply:
+                page.get_by_role("button", name="Submit").click()
+            if reply.value.status != 503:
+                break
+        assert reply.value.ok, reply.value.text()
+        with prefect.client() as client:
+            return client.read_flow_run(reply.value.json()["id"])
+
+    return submit
 
 
 def _is_ours(url: str) -> bool:

@@ -43,7 +43,7 @@ def test_the_deployments_list_names_what_runs_and_when(prefect, deployed, page):
         page.get_by_text(name, exact=True).first.wait_for()
 
 
-def test_an_operator_reminds_the_buyer_of_one_order_from_the_form(prefect, samples, page):
+def test_an_operator_reminds_the_buyer_of_one_order_from_the_form(prefect, samples, page, submitted):
     now = datetime.now(UTC)
     day = now.astimezone(ZONE).date() - timedelta(days=2)  # reminded twice by now, and not yet to be closed
     samples(day, until=now - timedelta(days=1))
@@ -62,25 +62,12 @@ def test_an_operator_reminds_the_buyer_of_one_order_from_the_form(prefect, sampl
         ):
             page.get_by_text(description).wait_for()
         page.locator("textarea").nth(1).fill(no)
-        run = submitted(prefect, page)
+        run = submitted()
         page.goto(f"{prefect.server.url}/runs/flow-run/{run.id}")
         page.get_by_text("Completed", exact=True).first.wait_for()
         run = prefect.until_final(run)
     assert run.parameters["case_no"] == no
     assert "2 claimed" in run.state.message
-
-
-def submitted(prefect, page):
-    """The run that the form starts. The server refuses (503) while another writes to its SQLite file: Prefect's own
-    clients then ask again by themselves, a person at the form reads of it and clicks again."""
-    for _ in range(20):
-        with page.expect_response(lambda reply: reply.url.endswith("/create_flow_run")) as reply:
-            page.get_by_role("button", name="Submit").click()
-        if reply.value.status != 503:
-            break
-    assert reply.value.ok, reply.value.text()
-    with prefect.client() as client:
-        return client.read_flow_run(reply.value.json()["id"])
 
 
 def test_a_cutoff_shows_its_manifest_and_what_stays_behind(prefect, samples, page):
