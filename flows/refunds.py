@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, and_, literal_column, or_, select, up
 
 from flows import return_cases
 from flows.advance import advancing
+from flows.case_work import TIMER
 from flows.clock import now
 from flows.gateways.payments import PaymentsGateway, RefundAnswer, RefundState
 from flows.masking import mask_text
@@ -26,12 +27,15 @@ from flows.sweep import RunBatch, SweepReport, call
 from models import Order, Return
 from models.database import reading, transaction
 from states.errors import GatewayError, GatewayRejected
+from states.orders import AFTER_HAND_OVER
+from states.policies.return_requests import ReturnKind
 
 log = logging.getLogger("kefu")
 RETURNS, ORDERS = Return.__table__, Order.__table__
 # spelled out for the index of unsettled refunds: all those paid long ago are not read again at every run
 UNSETTLED = REFUNDS.c.state.in_([literal_column(f"'{s}'") for s in ("requested", "sent", "unknown")])
 PROVIDER = "payments"  # the actor of what the payment service says
+HAS_LEFT = RefundAnswer(RefundState.FAILED, reason="the parcel had left before anything was paid")
 IN_FLIGHT = timedelta(minutes=2)  # an answer has come by then, or whoever sent it is gone
 FIRST_DELAY, LONGEST_DELAY, DOUBLED = timedelta(minutes=1), timedelta(hours=1), 6
 NOT_US = (401, 403, 404, 405)  # our token or address is wrong: no refund was refused, so none has failed
@@ -101,6 +105,9 @@ def _waiting(connection: Connection, scope: Scope, as_of: datetime, gone_since: 
 def _pay(paying: Paying, refund: Any) -> None:
     if not _claim(paying, refund):
         return  # another run has it
+    if refund.state == "requested" and _has_left(paying.engine, refund):
+        _tell(paying, refund, HAS_LEFT, by=TIMER)
+        return
     try:
         answer = _ask(paying.payments, refund)
     except GatewayError as error:
@@ -124,6 +131,16 @@ def _claim(paying: Paying, refund: Any) -> bool:
     sent = {"state": "sent", "sent_at": paying.clock(), "attempts": refund.attempts + 1}
     with transaction(paying.engine) as connection:
         return connection.execute(update(REFUNDS).where(*as_it_was).values(sent)).rowcount == 1
+
+
+def _has_left(engine: Engine, refund: Any) -> bool:
+    """Is it still true? What was not to leave has left since it was decided, and nobody has been asked to pay."""
+    o = ORDERS.c
+    left = or_(o.shipped_at.is_not(None), o.delivered_at.is_not(None), o.state.in_(AFTER_HAND_OVER))
+    kind = select(RETURNS.c.kind).where(RETURNS.c.id == refund.return_id).scalar_subquery()
+    with reading(engine) as connection:
+        wanted = select(o.id).where(o.id == refund.order_id, left, kind == ReturnKind.REFUND_UNSHIPPED)
+        return connection.scalar(wanted) is not None
 
 
 def _ask(payments: PaymentsGateway, refund: Any) -> RefundAnswer:
@@ -153,13 +170,13 @@ def _ask_again(paying: Paying, refund: Any, state: str, error: str, *, red: bool
         report.rows.append({"no": refund.no, "did": [], "refused": [], "error": error})
 
 
-def _tell(paying: Paying, refund: Any, answer: RefundAnswer) -> None:
+def _tell(paying: Paying, refund: Any, answer: RefundAnswer, by: str = PROVIDER) -> None:
     report, paid = paying.report, answer.state is RefundState.SUCCEEDED
     trigger = "refund_paid" if paid else "refund_failed"
     said = {"refund_ref": answer.refund_ref} if paid else {"reason": answer.reason}
     facts = {**said, "case": refund.no}  # we did it ourselves: another run tells it at another time
     at = max(report.as_of, refund.requested_at)
-    told = Request(refund.shop, refund.no, trigger, at, PROVIDER, facts, key=f"{trigger}:{refund.round}")
+    told = Request(refund.shop, refund.no, trigger, at, by, facts, key=f"{trigger}:{refund.round}")
     advanced = advancing(
         paying.engine, [told], recorded_at=now(), flow_run=paying.flow_run, cases=return_cases
     )
@@ -174,7 +191,7 @@ def _tell(paying: Paying, refund: Any, answer: RefundAnswer) -> None:
         report.done += 1
         report.paid_fen += refund.fen
     else:
-        report.failed += 1
+        report.failed += answer is not HAS_LEFT
     did = [{"trigger": c.trigger, "state": str(c.dest), "at": c.at.isoformat()} for c in outcome.changes]
     row = {"no": refund.no, "did": did, "refused": [], "error": answer.reason or ""}
     report.rows.append({**row, "paid_fen": refund.fen if paid else 0})

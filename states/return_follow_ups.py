@@ -101,7 +101,12 @@ def follow_ups(case, change: Change) -> list[FollowUp]:
         case "refund_failed" if change.expected:
             failed = {"fen": case.refund_fen, "reason": facts.get("reason")}
             rows += [SettleRefund(False, error=facts.get("reason"))]
-            rows += [Owe("refund_failed", "staff", failed, only_while=(S.REFUNDING,))]
+            if (
+                case.kind == K.REFUND_UNSHIPPED and case.bought.shipped
+            ):  # it left meanwhile, and nothing was paid
+                rows += [Ask("become_return", by=MACHINE)]
+            else:
+                rows += [Owe("refund_failed", "staff", failed, only_while=(S.REFUNDING,))]
         case "send_anew":
             rows += _send_anew(case, change)
         case "reship_left" if change.expected:

@@ -54,6 +54,8 @@ TRANSITIONS = [
 
     {"trigger": "cool",           "source": S.APPROVED,        "dest": S.COOLING},
     {"trigger": "become_return",  "source": S.COOLING,         "dest": S.REQUESTED, "unless": parcel_not_handed_over},
+    {"trigger": "become_return",  "source": S.REFUNDING,       "dest": S.REQUESTED,
+                                  "unless": [parcel_not_handed_over, awaiting_the_payment]},
     {"trigger": "withdraw",       "source": [*UNDECIDED, S.APPROVED, S.COOLING, S.AWAITING_PARCEL],
                                   "dest": S.WITHDRAWN,         "unless": cooling_over},
 

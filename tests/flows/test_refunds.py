@@ -10,7 +10,21 @@ from datetime import timedelta
 import httpx
 import pytest
 from databases import everything
-from orders_told import A_SECOND, AN_HOUR, PAID_AT, RECEIVER, SHOP, of_case, order, paid, placed, rows, tell
+from orders_told import (
+    A_SECOND,
+    AN_HOUR,
+    PAID_AT,
+    RECEIVER,
+    SHOP,
+    fact,
+    holds,
+    of_case,
+    order,
+    paid,
+    placed,
+    rows,
+    tell,
+)
 from payment_service import (
     FAILS,
     HANGS_UP,
@@ -29,6 +43,7 @@ from payment_service import (
     slow,
 )
 from returns_told import (
+    case,
     case_anomalies,
     case_owed,
     case_state,
@@ -430,6 +445,27 @@ def test_what_a_person_tells_between_looking_and_sending_stands(due, service):
     with closing(gateway(service)) as payments:
         report = pay(due, payments, run_batch=told_first)
     assert (report.claimed, service.calls) == (0, [])
+
+
+def test_what_has_left_before_the_money_was_sent_is_a_return_and_nothing_is_sent(due, service):
+    release(due, OVER_AT)  # decided, and nobody could pay it
+    tell(due, fact("ship", OVER_AT + AN_HOUR, waybill="SF1234567890"))
+    report = release(due, OVER_AT + 2 * AN_HOUR, service)
+    assert (service.calls, report.red) == ([], False)
+    assert (refunds(due), money(due)) == ([("failed", 10_000)], FAILED)
+    assert "had left" in refund_of(due).error
+    assert (case(due).kind, case_state(due), holds(due)) == ("return_refund", "requested", [])
+    assert "became_return" in case_owed(due)
+    assert "refund_failed" not in case_owed(due)
+
+
+def test_what_left_when_the_money_had_been_sent_is_asked_about_as_ever(due, service):
+    service.behave(PAYS_AND_HANGS_UP)
+    release(due, OVER_AT, service)
+    tell(due, fact("ship", OVER_AT + A_SECOND, waybill="SF1234567890"))
+    release(due, OVER_AT + AN_HOUR, service)
+    assert (refunds(due), money(due)) == ([("succeeded", 10_000)], PAID_BACK)
+    assert (asked_of(service), case_state(due)) == (["POST", "GET"], "refunded")
 
 
 def test_a_run_that_is_cancelled_leaves_what_it_has_not_begun_as_it_was(due, service):
