@@ -53,16 +53,19 @@ def _sums(amounts: Iterable[tuple[Any, int]]) -> Counter[int]:
 def _reserve(connection: Connection, reserved: Counter[int]) -> None:
     """Whatever runs in parallel, the database adds only what is left."""
     o = ORDERS.c
-    if _add(connection, reserved, lambda fen: o.refunded_fen + o.refunding_fen + fen <= o.paid_fen) != len(
-        reserved
-    ):
+    done = _add(connection, reserved, lambda fen: o.refunded_fen + o.refunding_fen + fen <= o.paid_fen)
+    if done != len(reserved):
         raise MoreThanPaid("the refunds of an order would be more than was paid")
+
+
+def _always(fen: ColumnElement[int]) -> ColumnElement[bool]:
+    return true()
 
 
 def _add(
     connection: Connection,
     amounts: Counter[int],
-    only_if: Callable[[ColumnElement[int]], ColumnElement[bool]] = lambda fen: true(),
+    only_if: Callable[[ColumnElement[int]], ColumnElement[bool]] = _always,
 ) -> int:
     return add_all(connection, ORDERS.c.refunding_fen, amounts, only_if)
 

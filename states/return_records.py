@@ -35,7 +35,7 @@ def record(case, change: Change, asked: Asked) -> None:
             if change.source == S.DECLINED:  # its order has gone on since
                 judge(case)
                 case.holds_order = _waits(case, granted=True)
-            if facts.get("override") and case.answer == Answer.REFUSED:
+            if case.answer == Answer.REFUSED:
                 _grant(case)
             if facts.get("amount_fen") is not None:
                 case.refund_fen = facts["amount_fen"]
