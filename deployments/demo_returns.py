@@ -97,10 +97,8 @@ def returns_table(engine: Engine, day: date) -> Table:
 def how_to_pay(say: Say) -> None:
     """Why refunds wait, and what to do about it."""
     if not os.environ.get(URL):
-        say(
-            f"\nRefunds wait: no payment service is configured. To try one, run in another window\n  {A_SERVICE_TO_TRY}"
-        )
-        say(f"and this again with {URL}=http://127.0.0.1:8099")
+        say("\nRefunds wait: no payment service is configured. To try one, run in another window")
+        say(f"  {A_SERVICE_TO_TRY}\nand here  {URL}=http://127.0.0.1:8099 make demo")
 
 
 def _waits_for(case: dict) -> str:
