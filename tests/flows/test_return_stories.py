@@ -1,5 +1,6 @@
 """After-sales cases from the first word to the last, by the clock of the shop (rules 35, 54, 55, 69, 72-92)."""
 
+import threading
 from datetime import timedelta
 from itertools import permutations
 
@@ -62,8 +63,10 @@ from flows.order_watch import watch_orders
 from flows.policy_store import apply_policy, current_policy
 from flows.requests import Status
 from flows.return_cases import ReturnView
+from flows.return_desk import open_return
 from models import OutboxMessage, Refund, Return, ReturnLine, StateChange
 from models.database import reading
+from states.errors import Refused
 from states.policies.hours import OpeningHours
 from states.policies.windows import Window
 from states.return_states import OVER, ReturnState
@@ -569,6 +572,26 @@ def test_of_two_requests_in_one_batch_for_the_same_line_one_is_a_case(engine):
     found = tell_returns(engine, asked(AT, number=1), asked(AT, number=2))
     assert [o.status for o in found.outcomes] == [Status.CHANGED, Status.REFUSED]
     assert [r.no for r in rows(engine, Return)] == ["1-R1"]
+
+
+def test_of_several_who_ask_at_once_for_the_same_goods_one_gets_a_case(engine):
+    delivered(engine)
+    start, cases, refusals = threading.Barrier(4), [], []
+
+    def ask():
+        start.wait()
+        try:
+            cases.append(open_return(engine, "1", reason="disliked", at=AT.isoformat(), by="li").no)
+        except Refused as no:
+            refusals.append(no.code)
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (cases, refusals) == (["1-R1"], ["line_in_another_case"] * 3)
+    assert lines_of(engine) == [("1-R1", 1, True)]
 
 
 def test_the_database_keeps_a_line_out_of_a_second_case_when_the_rule_forgets_it(engine, monkeypatch):
