@@ -65,7 +65,7 @@ from flows.refunds import IN_FLIGHT, LONGEST_DELAY, RefundReport, pay_refunds
 from flows.return_steps import release_refunds
 from flows.scope import Scope
 from models import Refund, StateChange
-from states.errors import GatewayRejected
+from states.errors import GatewayRejected, GatewayUnavailable
 
 ASKED_AT = PAID_AT + AN_HOUR
 OVER_AT = ASKED_AT + timedelta(hours=24)
@@ -433,6 +433,18 @@ def test_what_a_person_has_paid_while_nobody_knew_is_not_asked_about_any_more(du
     release(due, OVER_AT + AN_HOUR, service)
     assert (asked_of(service), service.paid) == (["POST"], [])
     assert money(due) == PAID_BACK
+
+
+def test_what_a_person_tells_while_it_is_being_asked_stands(due, service):
+    def told_meanwhile() -> None:
+        tell_return(due, "refund_paid", OVER_AT, by="li", refund_ref="bank 77")
+        raise GatewayUnavailable("POST no answer (ReadTimeout)")
+
+    with closing(Interrupted(gateway(service), before=told_meanwhile)) as payments:
+        release_refunds(due, as_of=OVER_AT, payments=payments)
+    assert (refunds(due), money(due)) == ([("succeeded", 10_000)], PAID_BACK)
+    assert release(due, OVER_AT + AN_HOUR, service).claimed == 0
+    assert service.calls == []
 
 
 def test_what_a_person_tells_between_looking_and_sending_stands(due, service):
