@@ -20,6 +20,7 @@ from models import Order, Return
 from models.database import reading
 from states.errors import KefuError
 from states.reasons import yuan
+from states.return_states import GIVEN_UP
 
 Say = Callable[[str], None]
 ORDERS, RETURNS = Order.__table__, Return.__table__
@@ -90,7 +91,8 @@ def returns_table(engine: Engine, day: date) -> Table:
     table.title_justify = "left"
     for shop, no, sample in _stories(day):
         if case := cases.get((shop, no)):
-            table.add_row(case["no"], sample.story, case["state"], yuan(case["refund_fen"]), _waits_for(case))
+            fen = 0 if case["state"] in GIVEN_UP else case["refund_fen"]
+            table.add_row(case["no"], sample.story, case["state"], yuan(fen) if fen else "", _waits_for(case))
     return table
 
 
@@ -106,7 +108,7 @@ def _waits_for(case: dict) -> str:
         return f"the payment ({case['refunds'][-1]['state']})"
     waiting = [timer for timer in case["timers"] if not timer["done_at"] and not timer["cancelled_at"]]
     if not waiting:
-        return case["linked_no"] or ("a person" if case["state"] == "requested" else "")
+        return case["linked_no"] or ("a person" if case["state"] in ("requested", "inspected") else "")
     timer = min(waiting, key=lambda timer: timer["due_at"])
     due_at = datetime.fromisoformat(timer["due_at"]).astimezone(ZONE)
     return f"{timer['kind'].replace('_', ' ')} {due_at:%m-%d %H:%M}"
