@@ -695,10 +695,10 @@ def _by_case(found: list) -> dict[tuple[str, int], list]:
 
 
 def test_the_promises_hold_for_orders_and_cases_on_sqlite(sqlite_template, tmp_path):
-    live(CasesInTheStore, "sqlite", sqlite_template, tmp_path, None, examples=25, steps=30)
+    live(CasesInTheStore, "sqlite", sqlite_template, tmp_path, None, examples=20, steps=30)
 
 
 def test_the_promises_hold_for_orders_and_cases_on_postgresql(
     sqlite_template, tmp_path, postgres: PostgresServer
 ):
-    live(CasesInTheStore, "postgresql", sqlite_template, tmp_path, lambda: postgres, examples=6, steps=30)
+    live(CasesInTheStore, "postgresql", sqlite_template, tmp_path, lambda: postgres, examples=5, steps=30)
