@@ -85,9 +85,9 @@ def timetable(shops: Iterable[Shop]) -> list[RunnerDeployment]:
     shops = list(shops)
     return [
         _deployment(remind_unpaid, "every-5-minutes", [_every(5)], ONE_AT_A_TIME_ELSE_DROP),
-        _deployment(release_refunds, "every-5-minutes", [_every(5)], ONE_AT_A_TIME_ELSE_DROP),
-        _deployment(watch_orders, "every-10-minutes", [_every(10)], ONE_AT_A_TIME_ELSE_DROP),
-        _deployment(chase_returns, "every-10-minutes", [_every(10)], ONE_AT_A_TIME_ELSE_DROP),
+        _deployment(release_refunds, "every-5-minutes", [_every(5, after=2)], ONE_AT_A_TIME_ELSE_DROP),
+        _deployment(watch_orders, "every-10-minutes", [_every(10, after=4)], ONE_AT_A_TIME_ELSE_DROP),
+        _deployment(chase_returns, "every-10-minutes", [_every(10, after=9)], ONE_AT_A_TIME_ELSE_DROP),
         *(_of_shop(shop, shop.name, [_daily(shop)]) for shop in shops),
         *(_of_shop(shop, f"{shop.name}-late", [_daily(shop, late) for late in LATE]) for shop in shops),
         *(_deployment(flow, BY_HAND_NAME) for flow in (*TIMED, *BY_HAND)),
@@ -182,8 +182,10 @@ def _deployment(
     )
 
 
-def _every(minutes: int) -> DeploymentScheduleCreate:
-    cron = CronSchedule(cron=f"*/{minutes} * * * *", timezone="UTC")
+def _every(minutes: int, after: int = 0) -> DeploymentScheduleCreate:
+    """Sweeps take turns: started together, they would wait for each other and for the server's database."""
+    times = f"{after}-59/{minutes}" if after else f"*/{minutes}"
+    cron = CronSchedule(cron=f"{times} * * * *", timezone="UTC")
     return DeploymentScheduleCreate(schedule=cron, slug=f"every-{minutes}-minutes")
 
 

@@ -14,7 +14,8 @@ from states.errors import Refused
 from states.lifecycle import Asked, Change, Lifecycle
 from states.order_reasons import contradicts
 from states.reasons import Reason
-from states.return_records import elsewhere_fen, told_of
+from states.return_guards import elsewhere_fen
+from states.return_records import told_of
 
 TIMER = "timer"  # the actor of whatever nobody asked for
 UNCOMPARED = {"assumed", "told", "round", "case"}  # of a fact told again: not part of what it says

@@ -16,7 +16,7 @@ from flows.order_documents import documents
 from flows.return_sentences import FREES, OF_ITS_CASE, WITHDRAW
 from flows.return_sentences import STATES as RETURN_STATES
 from states.order_guards import holds_open
-from states.order_reasons import free_since
+from states.order_reasons import FOR_A_CASE, free_since
 from states.orders import OrderState, dispatch_blockers, order_lifecycle
 from states.reasons import Reason, yuan
 
@@ -93,7 +93,6 @@ REMEDIES = {
     "not_paid": ("等买家付款", "wait for the buyer to pay"),
     "free_since": ("现在就放行 kefu order act {no} release --by 姓名", "let it go now, with the same command"),
 }  # fmt: skip
-FOR_ITS_CASE = "aftersales "
 AMENDABLE = {"missing_phone": "phone", "masked_phone": "phone", "impossible_phone": "phone"} | {
     f"missing_{name}": name for name in ("receiver", "address")
 }
@@ -150,7 +149,7 @@ def _words_of(pair: tuple[str, str]) -> dict:
 
 def case_of(hold: str | None) -> str:
     """The after-sales case that an order is held for under this reason; empty when it is another one."""
-    return (hold or "").removeprefix(FOR_ITS_CASE) if (hold or "").startswith(FOR_ITS_CASE) else ""
+    return (hold or "").removeprefix(FOR_A_CASE) if (hold or "").startswith(FOR_A_CASE) else ""
 
 
 def _told(entry: dict, view: Any) -> dict:

@@ -124,7 +124,7 @@ def begin(connection: Connection, requests: Iterable[Request]) -> None:
     mine = select(ORDERS.c.id).where(one_of(connection, ORDERS.c.id, sorted(set(opening.values()))))
     connection.execute(mine.order_by(ORDERS.c.id).with_for_update())
     blank = {"state": BEFORE, "version": 0, "evidence": [], "reasons": [], "evidence_wanted": []}
-    flags = {"refund_fen": 0, "holds_order": False}
+    flags = {"refund_fen": 0, "elsewhere_fen": 0, "holds_order": False}
     rows = [{"shop": s, "no": n, "order_id": o, **blank, **flags} for (s, n), o in sorted(opening.items())]
     insert_new(connection, RETURNS, rows)
 

@@ -34,6 +34,7 @@ class Return(SQLModel, table=True):
     asked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     asked_kind: str | None = None  # as the buyer asked for it
     asked_fen: int | None = None
+    elsewhere_fen: int = 0  # what others had refunded of the order by then
     evidence: list = Field(default_factory=list, sa_type=AnyJSON)  # {"kind", "link"}, one each
 
     holds_order: bool = False  # its order waits for the outcome (rule 84)

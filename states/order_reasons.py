@@ -56,9 +56,15 @@ OWN_HOLDS = {
 }
 
 
+FOR_A_CASE = "aftersales "  # begins the reason of a hold that an after-sales case has placed
+
+
 def held(reason: str, by: str, until: datetime | None) -> Reason:
     end_zh, end_en = (f",至 {until:%Y-%m-%d %H:%M}", f" until {until:%Y-%m-%d %H:%M}") if until else ("", "")
     zh, en, rule = OWN_HOLDS.get(reason, (f"{by}:{reason}", f"{by}: {reason}", 84))
+    if reason.startswith(FOR_A_CASE):
+        no = reason.removeprefix(FOR_A_CASE)
+        zh, en = f"售后单 {no}", f"after-sales case {no}"
     return Reason("held", f"不要发货({zh}{end_zh})", f"held ({en}{end_en})", rule)
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from states.follow_ups import Ask, FollowUp, Note, Owe, PayBack, SetTimer, SettleRefund, Tell
 from states.lifecycle import Asked, Change
 from states.order_guards import MACHINE, holds_open
+from states.order_reasons import FOR_A_CASE
 from states.orders import OVER as ORDER_OVER
 from states.orders import OrderState, fact_key
 from states.policies.return_requests import Answer, ReturnKind, ReturnReason
@@ -209,7 +210,7 @@ def _when_open(case, at: datetime) -> datetime:
 
 def hold_of(case) -> str:
     """The reason under which the order is held as long as this case is open (rule 84)."""
-    return f"aftersales {case.no}"
+    return f"{FOR_A_CASE}{case.no}"
 
 
 def is_held(order, case, at: datetime) -> bool:

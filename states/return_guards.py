@@ -24,6 +24,7 @@ from states.return_refusals import (
     no_money,
     not_handed_over,
     nothing_to_pay,
+    others_refunded,
     pieces_taken,
     refund_under_way,
     refunded_elsewhere,
@@ -38,9 +39,20 @@ SENDS = (K.EXCHANGE, K.RESHIP)
 UNSETTLED = ("requested", "sent", "unknown")  # refunds whose outcome is awaited
 
 
+GONE = ("all_returned", "more_than_bought")
+
+
 def nothing_to_open(case, asked: Asked) -> Iterable[Reason]:
     """An order that holds no money, and pieces or amounts that are not there, make no case."""
-    yield from case.policy.obstacles(case.bought, case.request)
+    in_another_case = any(pieces_in_another_case(case, asked)) and not _more_than_bought(case)
+    for reason in case.policy.obstacles(case.bought, case.request):
+        if not (in_another_case and reason.code in GONE):  # not gone: that case is still open
+            yield reason
+
+
+def _more_than_bought(case) -> bool:
+    bought = {line.position: line.quantity for line in case.bought.goods}
+    return any(piece.quantity > bought.get(piece.position, 0) for piece in case.lines)
 
 
 def pieces_in_another_case(case, asked: Asked) -> Iterable[Reason]:
@@ -106,6 +118,13 @@ def more_than_left(case, asked: Asked) -> Iterable[Reason]:
         yield more_than_is_left(fen, left_fen)
 
 
+def refunded_meanwhile(case, asked: Asked) -> Iterable[Reason]:
+    """What others have paid back since the buyer asked may be this very refund: a person with a name decides."""
+    since_fen = elsewhere_fen(case.order) - case.elsewhere_fen
+    if since_fen > 0 and asked.by in NOBODY and not all_refunded(case.order):
+        yield others_refunded(since_fen)
+
+
 def other_amount(case, asked: Asked) -> Iterable[Reason]:
     """What was approved may be lowered after an inspection, by a person with a name."""
     fen = asked.facts.get("amount_fen")
@@ -167,6 +186,20 @@ def lapsed_otherwise(case, asked: Asked) -> Iterable[Reason]:
 def all_refunded(order) -> bool:
     """Nothing of what was paid is ours any more."""
     return 0 < order.paid_fen <= order.refunded_fen
+
+
+def elsewhere_fen(order) -> int:
+    """What others than we have refunded of the order: of the sum we are told, all that cannot be ours.
+
+    A platform that knows of a refund before its outcome is told to us counts it into its sum.
+    """
+    refunds = [refund for case in order.cases for refund in case.refunds]
+    known = max((refund.elsewhere_fen for refund in refunds), default=0)
+    news = order.refunded_fen - known - order.repaid_fen
+    for refund in refunds:
+        if refund.state in UNSETTLED and refund.fen <= news:
+            news -= refund.fen
+    return known + max(news, 0)
 
 
 def left(order) -> int:

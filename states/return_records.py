@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 from states.lifecycle import Asked, Change
 from states.policies.return_requests import Answer, ReturnKind, Verdict
-from states.return_guards import UNSETTLED
+from states.return_guards import UNSETTLED, elsewhere_fen
 from states.return_states import OVER
 from states.return_states import ReturnState as S
 
@@ -18,7 +18,7 @@ def record(case, change: Change, asked: Asked) -> None:
     at, facts, returns = change.at, change.facts, case.policy.returns
     match change.trigger:
         case "open":
-            case.asked_at = at
+            case.asked_at, case.elsewhere_fen = at, elsewhere_fen(case.order)
             judge(case)
             case.holds_order = _waits(case)
             case.lines = case.lines or [_piece(judged, case.goods) for judged in case.judged]
@@ -106,20 +106,6 @@ def told_of(case, paid: bool):
         return None
     failed = [refund for refund in case.refunds if refund.state == "failed"]
     return under_way(case) or (failed[-1] if paid and failed else None)
-
-
-def elsewhere_fen(order) -> int:
-    """What others than we have refunded of the order: of the sum we are told, all that cannot be ours.
-
-    A platform that knows of a refund before its outcome is told to us counts it into its sum.
-    """
-    refunds = [refund for case in order.cases for refund in case.refunds]
-    known = max((refund.elsewhere_fen for refund in refunds), default=0)
-    news = order.refunded_fen - known - order.repaid_fen
-    for refund in refunds:
-        if refund.state in UNSETTLED and refund.fen <= news:
-            news -= refund.fen
-    return known + max(news, 0)
 
 
 def _settled(case, *, paid: bool) -> None:

@@ -126,6 +126,14 @@ def not_handed_over() -> Reason:
     return Reason("not_handed_over", "订单尚未发货", "its order has not been shipped")
 
 
+def others_refunded(fen: int) -> Reason:
+    return Reason(
+        "refunded_meanwhile",
+        f"申请之后,订单已在别处退款 {yuan(fen)} 元,请核实是否就是这笔",
+        f"{yuan(fen)} yuan have been refunded elsewhere since it was asked for: look whether that was this refund",
+    )
+
+
 def refunded_elsewhere() -> Reason:
     return Reason(
         "refunded_elsewhere", "订单已在别处全额退款", "the order has been refunded in full elsewhere"

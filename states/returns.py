@@ -25,6 +25,7 @@ from states.return_guards import (
     parcel_handed_over,
     parcel_not_handed_over,
     pieces_in_another_case,
+    refunded_meanwhile,
     rules_against,
 )
 from states.return_records import record
@@ -76,11 +77,13 @@ TRANSITIONS = [
     {"trigger": "chase_dispute",  "source": S.INSPECTED,       "dest": SAME},
 
     {"trigger": "pay_back",       "source": S.COOLING,         "dest": S.REFUNDING,
-                                  "unless": [cooling_not_over, parcel_handed_over, other_amount, more_than_left]},
+                                  "unless": [cooling_not_over, parcel_handed_over, other_amount, more_than_left,
+                                             refunded_meanwhile]},
     {"trigger": "pay_back",       "source": S.APPROVED,        "dest": S.REFUNDING,
-                                  "unless": [no_money_in_it, other_amount, more_than_left]},
+                                  "unless": [no_money_in_it, other_amount, more_than_left, refunded_meanwhile]},
     {"trigger": "pay_back",       "source": S.INSPECTED,       "dest": S.REFUNDING,
-                                  "unless": [no_money_in_it, disputed, other_amount, more_than_left]},
+                                  "unless": [no_money_in_it, disputed, other_amount, more_than_left,
+                                             refunded_meanwhile]},
     {"trigger": "pay_back",       "source": S.REFUNDING,       "dest": SAME,
                                   "unless": [not_by_name, awaiting_the_payment, parcel_handed_over, other_amount,
                                              more_than_left]},

@@ -56,6 +56,25 @@ def test_a_flow_or_a_shop_nobody_schedules_is_found():
     ]
 
 
+def test_no_two_sweeps_start_in_the_same_minute():
+    from deployments.timetable import timetable
+
+    starts = [
+        minute
+        for deployment in timetable([BAGS])
+        for schedule in deployment.schedules
+        if "every" in deployment.name
+        for minute in minutes(schedule.schedule.cron)
+    ]
+    assert len(starts) == len(set(starts)) == 2 * 12 + 2 * 6
+
+
+def minutes(cron: str) -> range:
+    """The minutes of an hour that "4-59/10 * * * *" names."""
+    times, step = cron.split()[0].split("/")
+    return range(int(times.split("-")[0]) if times != "*" else 0, 60, int(step))
+
+
 def test_every_flow_of_the_project_is_either_timed_or_by_hand():
     from prefect import Flow
 

@@ -316,3 +316,26 @@ def test_from_wherever_he_withdraws_the_hold_is_lifted_and_the_promise_new(engin
         t for t in timers(engine, shop=shop, kind="dispatch_overdue") if not (t.done_at or t.cancelled_at)
     ]
     assert len(overdue) == 1, "48 hours count from the new promise, and once"
+
+
+def test_what_the_platform_has_paid_back_meanwhile_is_not_paid_once_more_by_the_machine(bought, service):
+    """40 of 100 yuan asked for here; before the 24 hours are over the platform has paid 40 back: the same 40?"""
+    open_case(bought, ASKED_AT, amount_fen=4_000)
+    tell_return(bought, "approve", ASKED_AT, by="王芳")
+    assert case_state(bought) == "cooling"
+    tell(bought, fact("refund_part", ASKED_AT + AN_HOUR, amount_fen=4_000))
+    release(bought, OVER_AT, service)
+    assert (case_state(bought), service.paid, money(bought)) == ("cooling", [], (10_000, 4_000, 0))
+    assert case_anomalies(bought) == ["refunded_meanwhile"]
+    assert "judge_return" in case_owed(bought)
+
+    tell_return(bought, "pay_back", OVER_AT + AN_HOUR, by="王芳")  # it was another matter
+    release(bought, OVER_AT + 2 * AN_HOUR, service)
+    assert (case_state(bought), money(bought)) == ("refunded", (10_000, 8_000, 0))
+
+
+def test_what_the_platform_had_paid_back_before_is_in_nobodys_way(bought, service):
+    tell(bought, fact("refund_part", ASKED_AT - A_SECOND, amount_fen=4_000))
+    open_case(bought, ASKED_AT)
+    release(bought, OVER_AT, service)
+    assert (case_state(bought), money(bought)) == ("refunded", (10_000, 10_000, 0))

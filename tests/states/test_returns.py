@@ -68,7 +68,7 @@ def a_case(state=S.REQUESTED, *, order=None, number=1, **values):
         **{"id": number, "shop": "bag-studio", "no": f"1-R{number}", "order_id": 1, "state": str(state)},
         **{"version": 0, "kind": "return_refund", "reason": "disliked", "asked_at": ASKED_AT},
         **{"evidence": [], "answer": "allowed", "reasons": [], "evidence_wanted": [], "refund_fen": 10_000},
-        **{"holds_order": False, "lines": [], "refunds": [], "timers": [], "known": {}, "holds": []},
+        **{"holds_order": False, "elsewhere_fen": 0, "lines": [], "refunds": [], "timers": [], "known": {}, "holds": []},
         **{"cooling_until": ASKED_AT + A_DAY, "send_by": ASKED_AT + 7 * A_DAY, "finding": "as_described"},
     }
     case = ReturnView(**{**usual, **values}, order=order, policy=order.policy)

@@ -28,6 +28,7 @@ def upgrade() -> None:
         sa.Column("asked_at", models.types.UtcDateTime(timezone=True), nullable=True),
         sa.Column("asked_kind", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
         sa.Column("asked_fen", sa.Integer(), nullable=True),
+        sa.Column("elsewhere_fen", sa.Integer(), nullable=False),
         sa.Column("evidence", models.types.AnyJSON(), nullable=False),
         sa.Column("holds_order", sa.Boolean(), nullable=False),
         sa.Column("answer", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
