@@ -109,6 +109,7 @@ def bought_order(order: Any, others: Iterable[Any] = ()) -> BoughtOrder:
         freight_fen=order.freight_fen,
         shipped_at=order.shipped_at,
         delivered_at=order.delivered_at,
+        part_shipped=order.part_shipped_at is not None,
     )
 
 

@@ -67,6 +67,7 @@ class Order(SQLModel, table=True):
     promise_cutoff_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     released_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     batch_cutoff_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    part_shipped_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     shipped_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     waybill: str | None = None
     carrier: str | None = None

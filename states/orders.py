@@ -189,6 +189,8 @@ def record(order, change: Change, asked: Asked) -> None:
             order.shipped_at = order.shipped_at or at
             order.waybill = facts.get("waybill") or order.waybill
             order.carrier = facts.get("carrier") or order.carrier
+        case "ship_part":
+            order.part_shipped_at = order.part_shipped_at or at
         case "deliver":
             order.delivered_at = order.delivered_at or at
         case "refund" | "refund_part":

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from states.lifecycle import Asked
 from states.order_guards import MACHINE, NOBODY, not_by_name
 from states.order_reasons import needs_a_named_person
+from states.policies.return_reasons import PART_SHIPPED
 from states.policies.return_requests import Answer, ReturnKind
 from states.reasons import Reason
 from states.return_refusals import (
@@ -154,6 +155,13 @@ def parcel_handed_over(case, asked: Asked) -> Iterable[Reason]:
     """What has left us is not refunded before it is back (rules 80, 84)."""
     if case.kind == K.REFUND_UNSHIPPED and case.bought.shipped:
         yield handed_over()
+
+
+def part_handed_over(case, asked: Asked) -> Iterable[Reason]:
+    """When a part has left since the buyer asked, a person with a name decides what is still to be paid back."""
+    left_at = case.order.part_shipped_at
+    if left_at and left_at > case.asked_at and asked.by in NOBODY:
+        yield PART_SHIPPED
 
 
 def parcel_not_handed_over(case, asked: Asked) -> Iterable[Reason]:

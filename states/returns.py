@@ -24,6 +24,7 @@ from states.return_guards import (
     other_amount,
     parcel_handed_over,
     parcel_not_handed_over,
+    part_handed_over,
     pieces_in_another_case,
     refunded_meanwhile,
     rules_against,
@@ -77,8 +78,8 @@ TRANSITIONS = [
     {"trigger": "chase_dispute",  "source": S.INSPECTED,       "dest": SAME},
 
     {"trigger": "pay_back",       "source": S.COOLING,         "dest": S.REFUNDING,
-                                  "unless": [cooling_not_over, parcel_handed_over, other_amount, more_than_left,
-                                             refunded_meanwhile]},
+                                  "unless": [cooling_not_over, parcel_handed_over, part_handed_over, other_amount,
+                                             more_than_left, refunded_meanwhile]},
     {"trigger": "pay_back",       "source": S.APPROVED,        "dest": S.REFUNDING,
                                   "unless": [no_money_in_it, other_amount, more_than_left, refunded_meanwhile]},
     {"trigger": "pay_back",       "source": S.INSPECTED,       "dest": S.REFUNDING,

@@ -53,6 +53,8 @@ def _before_shipping(claim: Claim) -> Iterator[Finding]:
                 yield Finding(ALLOWED, why.ORDER_ANEW)
             if any(claim.staying):
                 yield Finding(LOOK, why.PART_UNSHIPPED)
+            if claim.order.part_shipped:
+                yield Finding(LOOK, why.PART_SHIPPED)
         case K.EXCHANGE if claim.policy.order_anew:
             yield Finding(REFUSED, why.ORDER_ANEW)
         case K.EXCHANGE:

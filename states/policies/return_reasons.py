@@ -77,6 +77,9 @@ EXCHANGE_UNSHIPPED = Reason(
     "未发货要求换货,由人工改单",
     "an exchange before shipping: a person changes the order",
 )
+PART_SHIPPED = Reason(
+    "partly_shipped", "订单已部分发货,由客服核实", "a part of the order has left: a person looks", 84
+)
 PART_UNSHIPPED = Reason(
     "part_before_shipping",
     "未发货只退部分商品,其余如何发货需人工确认",

@@ -102,6 +102,7 @@ class BoughtOrder:
     freight_fen: int | None = None
     shipped_at: datetime | None = None
     delivered_at: datetime | None = None
+    part_shipped: bool = False  # not all of it is with us any more
 
     @property
     def shipped(self) -> bool:

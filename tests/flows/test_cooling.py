@@ -339,3 +339,16 @@ def test_what_the_platform_had_paid_back_before_is_in_nobodys_way(bought, servic
     open_case(bought, ASKED_AT)
     release(bought, OVER_AT, service)
     assert (case_state(bought), money(bought)) == ("refunded", (10_000, 10_000, 0))
+
+
+def test_what_left_in_part_is_not_paid_back_by_the_machine(bought, service):
+    """Whether the part left before the buyer asked or while it was cooling."""
+    open_case(bought, ASKED_AT)
+    tell(bought, fact("ship_part", ASKED_AT + AN_HOUR, waybill="SF1234567890"))
+    release(bought, OVER_AT, service)
+    assert (case_state(bought), service.paid, holds(bought)) == ("cooling", [], ["aftersales 1-R1"])
+    assert case_anomalies(bought) == ["partly_shipped"]
+    tell_return(bought, "close", OVER_AT + AN_HOUR, by="王芳", text="买家要留下")
+    open_case(bought, OVER_AT + 2 * AN_HOUR)
+    assert [reason["code"] for reason in case(bought, "1-R2").reasons] == ["partly_shipped", "after_cooling"]
+    assert (case(bought, "1-R2").answer, case_state(bought, "1-R2")) == ("a_person_must_look", "requested")

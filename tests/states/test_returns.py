@@ -55,6 +55,7 @@ def an_order(state="verified", *, policy=None, lines=None, **values):
         **{"id": 1, "no": "1", "state": state, "amount_fen": 10_000, "paid_fen": 10_000, "freight_fen": None},
         **{"refunded_fen": 0, "refunding_fen": 0, "repaid_fen": 0, "waybill": None, "carrier": None},
         **{"shipped_at": PAID_AT + A_DAY if came else None, "delivered_at": came, "holds": [], "cases": []},
+        **{"part_shipped_at": None},
         **{"buyer_id": 7, "receiver": "王小明", "phone": "13812341234", "address": "杭州", "region": None},
     }
     return SimpleNamespace(**{**usual, **values}, lines=lines or [a_line()], policy=policy or shop())
@@ -68,7 +69,15 @@ def a_case(state=S.REQUESTED, *, order=None, number=1, **values):
         **{"id": number, "shop": "bag-studio", "no": f"1-R{number}", "order_id": 1, "state": str(state)},
         **{"version": 0, "kind": "return_refund", "reason": "disliked", "asked_at": ASKED_AT},
         **{"evidence": [], "answer": "allowed", "reasons": [], "evidence_wanted": [], "refund_fen": 10_000},
-        **{"holds_order": False, "elsewhere_fen": 0, "lines": [], "refunds": [], "timers": [], "known": {}, "holds": []},
+        **{
+            "holds_order": False,
+            "elsewhere_fen": 0,
+            "lines": [],
+            "refunds": [],
+            "timers": [],
+            "known": {},
+            "holds": [],
+        },
         **{"cooling_until": ASKED_AT + A_DAY, "send_by": ASKED_AT + 7 * A_DAY, "finding": "as_described"},
     }
     case = ReturnView(**{**usual, **values}, order=order, policy=order.policy)

@@ -136,10 +136,14 @@ def upgrade() -> None:
 
     with op.batch_alter_table("orders", schema=None) as batch_op:
         batch_op.add_column(sa.Column("refunding_fen", sa.Integer(), server_default="0", nullable=False))
+        batch_op.add_column(
+            sa.Column("part_shipped_at", models.types.UtcDateTime(timezone=True), nullable=True)
+        )
 
 
 def downgrade() -> None:
     with op.batch_alter_table("orders", schema=None) as batch_op:
+        batch_op.drop_column("part_shipped_at")
         batch_op.drop_column("refunding_fen")
 
     with op.batch_alter_table("return_lines", schema=None) as batch_op:
