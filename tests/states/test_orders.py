@@ -60,7 +60,17 @@ def an_order(state=S.UNPAID, *, policy=None, **values):
         **dict.fromkeys(
             ("opted_out_at", "buyer_opted_out_at", "released_at", "batch_cutoff_at", "shipped_at")
         ),
-        **dict.fromkeys(("waybill", "carrier", "delivered_at", "closed_at", "freight_fen", "discount_fen")),
+        **dict.fromkeys(
+            (
+                "part_shipped_at",
+                "waybill",
+                "carrier",
+                "delivered_at",
+                "closed_at",
+                "freight_fen",
+                "discount_fen",
+            )
+        ),
         **{"no": "4711", "state": str(state), "policy": policy or shop(), "buyer_id": 1, "goods_key": "x"},
         **{"lines": [line], "holds": [], "siblings": [], "known": {}, "remark": None, "buyer_message": None},
         **{
