@@ -1,4 +1,4 @@
-"""kefu quote promise | freight | return: ask a policy, change nothing."""
+"""kefu quote promise | freight | return | complaint: ask a policy, change nothing."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 
 from deployments import output
 from flows import clock
+from flows.complaint_quotes import quote_complaint
 from flows.policy_store import current_policy
 from flows.return_quotes import quote_return
 from models.database import engine_from_env, reading
@@ -104,6 +105,62 @@ def return_(
     _line(f"  退款 refund: {yuan(answer['refund_fen'])}")
     for part in answer["parts"]:
         _line(f"    {yuan(part['fen'])} {part['zh']} / {part['en']}")
+
+
+@quote.command()
+def complaint(
+    shop: Shop,
+    nature: Annotated[
+        str | None, typer.Option(help="packaging, attitude, logistics, quality, spoiled …")
+    ] = None,
+    amount_fen: Annotated[int | None, typer.Option(help="What is at stake, in fen.")] = None,
+    repeat_buyer: Annotated[int, typer.Option(help="The buyer's earlier complaints.")] = 0,
+    repeat_goods: Annotated[int, typer.Option(help="Earlier complaints about these goods.")] = 0,
+    intake: Annotated[str | None, typer.Option("--class", help="consultation, query, complaint.")] = None,
+    furious: Annotated[bool, typer.Option("--furious", help="Extremely dissatisfied.")] = False,
+    hard_to_judge: Annotated[bool, typer.Option("--hard-to-judge", help="Nobody can tell yet.")] = False,
+    at: Annotated[str | None, typer.Option(help="When it is told: ISO 8601; now when empty.")] = None,
+    resolved_at: Annotated[str | None, typer.Option(help="ISO 8601; at its deadline when empty.")] = None,
+    json: Json = False,
+) -> None:
+    """How grave a complaint is, by when what is owed, who is told, and when it is called back (rules 93-101)."""
+    with reading(engine_from_env()) as connection:
+        answer = quote_complaint(
+            connection, shop, nature=nature, intake=intake, amount_fen=amount_fen, buyer_repeats=repeat_buyer,
+            goods_repeats=repeat_goods, furious=furious, hard_to_judge=hard_to_judge, at=at,
+            resolved_at=resolved_at,
+        )  # fmt: skip
+    if json:
+        output.as_json(answer)
+    else:
+        _say_complaint(answer)
+
+
+def _say_complaint(answer: dict) -> None:
+    output.console.print(answer["answer"], style="bold")
+    _because(answer["reasons"])
+    if answer["urgency"]:
+        _line(f"紧急程度 urgency: {answer['urgency']}")
+        _because(answer["urgency_reasons"])
+    for deadline in answer["deadlines"]:
+        _line(f"期限 {deadline['kind']}: {output.when(deadline['due_at'])}")
+        _because(deadline["reasons"])
+    if ladder := answer["ladder"]:
+        for notice in ladder["notices"]:
+            _line(f"通知 told: {output.when(notice['at'])} {notice['who']}")
+            _because(notice["reasons"])
+        if ladder["bring_in"]:
+            _line(f"协同部门 brought in: {', '.join(ladder['bring_in'])}")
+        _line(f"无人确认 nobody has acknowledged: {output.when(ladder['unheard_at'])}")
+    if callback := answer["callback"]:
+        assumed = "(假定 assumed)" if callback["assumed"] else ""
+        _line(f"处理完毕 resolved: {output.when(callback['resolved_at'])}{assumed}")
+        for call in callback["calls"]:
+            _line(f"回访 call: {output.when(call['at'])}")
+            _because(call["reasons"])
+        _line(f"书面回访 survey: {output.when(callback['survey']['at'])}")
+        _because(callback["survey"]["reasons"])
+        _line(f"回访期限 callback until: {output.when(callback['until'])}")
 
 
 def _plain(value: object) -> str:

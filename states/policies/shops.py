@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Self
@@ -12,6 +13,15 @@ from pydantic import AfterValidator, Field, model_validator
 
 from states.policies.aftercare import AftercarePolicy
 from states.policies.audit import AuditedOrder, AuditPolicy
+from states.policies.complaint_callbacks import CallbackPlan
+from states.policies.complaint_calls import Call, Step
+from states.policies.complaint_deadlines import Countdown, Pause
+from states.policies.complaint_desks import Desks
+from states.policies.complaint_grades import Proposal
+from states.policies.complaint_ladders import LadderNotice
+from states.policies.complaint_reopening import Reopening
+from states.policies.complaint_terms import ComplaintFacts, Grade, IntakeClass, Owed
+from states.policies.complaints import ComplaintPolicy
 from states.policies.dispatch import DispatchPolicy, Promise
 from states.policies.freight import FreightPolicy
 from states.policies.hours import OpeningHours
@@ -57,11 +67,14 @@ class ShopPolicies(Policy):
     returns: ReturnPolicy = (
         ReturnPolicy()
     )  # a version stored before there were any: where silent, a person looks
+    complaints: ComplaintPolicy = ComplaintPolicy()  # likewise: the built-in ones
 
     @model_validator(mode="after")
     def _desks_exist(self) -> Self:
         known = ", ".join(self.desks) or "none"
-        for setting, desk in (("payment.desk", self.payment.desk), ("returns.desk", self.returns.desk)):
+        of_complaints = ((f"complaints.{name}", desk) for name, desk in self.complaints.desks_named())
+        named = (("payment.desk", self.payment.desk), ("returns.desk", self.returns.desk), *of_complaints)
+        for setting, desk in named:
             if desk is not None and desk not in self.desks:
                 raise ValueError(f"{setting}: there is no desk {desk!r}, only {known}")
         return self
@@ -75,6 +88,12 @@ class ShopPolicies(Policy):
     def after_sales_hours(self) -> OpeningHours:
         """When somebody is there for returns (rule 91); where no desk is named for them, the payment desk's."""
         return self.desks[self.returns.desk or self.payment.desk]
+
+    @property
+    def complaint_desks(self) -> Desks:
+        """The desks as ComplaintPolicy reckons with them; the after-sales desk where it names none."""
+        usual = self.complaints.desk or self.returns.desk or self.payment.desk
+        return Desks(self.desks, usual, self.zone)
 
     def pay_by(self, placed_at: datetime) -> datetime:
         """See PaymentPolicy.pay_by."""
@@ -137,3 +156,49 @@ class ShopPolicies(Policy):
         """When (UTC) the after-sales desk opens next, for who writes outside its hours (188); None: it is open."""
         hours = self.after_sales_hours
         return None if hours.is_open(at, self.zone) else hours.next_open(at, self.zone)
+
+    def proposal(self, told: ComplaintFacts) -> Proposal:
+        """See ComplaintPolicy.proposal."""
+        return self.complaints.proposal(told)
+
+    def owed_by(
+        self,
+        owed: Owed,
+        start: datetime,
+        *,
+        intake: IntakeClass = IntakeClass.COMPLAINT,
+        grade: Grade | None = None,
+        pauses: Iterable[Pause] = (),
+    ) -> Countdown | None:
+        """See ComplaintPolicy.deadline."""
+        rules = self.complaints.of(intake, grade)
+        return self.complaints.deadline(owed, rules, start, pauses, self.complaint_desks)
+
+    def told(
+        self, grade: Grade, since: datetime, acknowledged_at: datetime | None = None
+    ) -> tuple[LadderNotice, ...]:
+        """See LadderPolicy.notices."""
+        ladder = self.complaints.graded(grade).ladder
+        return ladder.notices(since, self.complaint_desks, acknowledged_at=acknowledged_at)
+
+    def next_told(self, grade: Grade, since: datetime, told: Mapping[str, datetime]) -> LadderNotice | None:
+        """See LadderPolicy.next_notice."""
+        return self.complaints.graded(grade).ladder.next_notice(since, told, self.complaint_desks)
+
+    def callback_step(self, resolved_at: datetime, calls: Iterable[Call], at: datetime) -> Step:
+        """See CallbackPolicy.step."""
+        hours = self.complaints.call_hours(self.complaint_desks)
+        return self.complaints.callback.step(resolved_at, calls, at, hours)
+
+    def callback_plan(self, resolved_at: datetime) -> CallbackPlan:
+        """See CallbackPolicy.plan."""
+        hours = self.complaints.call_hours(self.complaint_desks)
+        return self.complaints.callback.plan(resolved_at, hours)
+
+    def may_call(self, at: datetime) -> bool:
+        """Whether a customer may be called back now."""
+        return self.complaints.call_hours(self.complaint_desks).may_call(at)
+
+    def reopening(self, closed_at: datetime | None, at: datetime, words: str) -> Reopening:
+        """See ReopeningPolicy.reopening."""
+        return self.complaints.reopening.reopening(closed_at, at, words)
