@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from databases import KINDS, Databases, PostgresServer
+from hypothesis import HealthCheck, settings
 from sqlalchemy import Engine
+
+# A busy machine is no finding; what CI finds, it finds every time.
+settings.register_profile(
+    "kefu", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ
+)
+settings.load_profile("kefu")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

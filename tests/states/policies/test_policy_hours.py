@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -258,7 +258,6 @@ def test_opening_time_is_counted_from_an_instant():
         AFTER_SALES.after(datetime(2026, 3, 2, 9), hours(1), SHANGHAI)  # noqa: DTZ001
 
 
-@settings(deadline=None)  # the walk takes long where a desk opens for a quarter of an hour a day
 @given(any_hours(), st.sampled_from(NEAR_A_CHANGE), st.integers(0, 2 * 24 * 60), st.integers(1, 12 * 60))
 def test_a_walk_through_the_minutes_finds_the_desk_open_for_exactly_the_span(desk, place, minutes, span):
     zone, start = place
