@@ -61,6 +61,7 @@ class Round:
     draw: random.Random
     late: dict[str, str] = field(default_factory=dict)
     errors: list[BaseException] = field(default_factory=list)
+    shipped_told_at: datetime | None = None  # stored by then, by the real clock
 
     def __post_init__(self) -> None:
         draw = self.draw
@@ -132,6 +133,7 @@ class Race:
 
     def ship(self, round: Round) -> None:
         self.fact(round.no, "ship", round.ship_at, waybill=f"SF{int(round.no):010}")
+        round.shipped_told_at = now()
 
     def release(self, as_of: datetime, **scope: Any) -> None:
         client = httpx.Client(base_url=self.service.url, timeout=10, trust_env=False)
@@ -321,10 +323,11 @@ class Story:
         yield from self.let_go_though()
 
     def shipped_after_paying(self) -> bool:
-        """Somebody else sent it though it was held, and we heard of it when the money had gone: that is shown."""
-        told = [change.trigger for change in self.changes]
-        after = {"ship", "refund_paid"} <= {*told} and told.index("ship") > told.index("refund_paid")
-        return after and "shipped_though_over" in self.anomalies
+        """Somebody else sent it though it was held, and we heard of it when the money had been sent: that is shown."""
+        shown = {"shipped_though_held", "shipped_though_over"} & {*self.anomalies}
+        [paid] = [refund for refund in self.refunds if refund.state == "succeeded"]
+        told_at = self.round.shipped_told_at
+        return bool(shown and told_at) and (paid.attempts > 1 or told_at > paid.sent_at)
 
     def let_go_though(self) -> Iterator[str]:
         """After every transaction: no order let go by us while the money is to go back."""
