@@ -102,13 +102,13 @@ def _open(at: datetime, until: datetime | None, hours: OpeningHours, zone: ZoneI
 
 
 def _merged(pauses: Iterable[Pause], start: datetime) -> Iterator[Pause]:
-    """Those that matter from `start` on, in UTC, each beginning after the one before has ended."""
+    """Those that matter from `start` on, in UTC, none of them overlapping."""
     last: Pause | None = None
     for pause in sorted(pauses, key=lambda pause: utc(pause.start)):
         begins, ends = max(utc(pause.start), start), pause.end and utc(pause.end)
         if ends is not None and ends <= begins:
             continue
-        if last is None or (last.end is not None and last.end < begins):
+        if last is None or (last.end is not None and last.end <= begins):
             if last:
                 yield last
             last = Pause(begins, ends, pause.why)

@@ -53,6 +53,7 @@ packaging goods=1       normal urgency_of_grade/111         high goods_repeats/1
 packaging fen=9999      normal urgency_of_grade/111         normal urgency_of_grade/111
 packaging fen=10000     normal urgency_of_grade/111         high amount
 packaging hard          high urgency_of_grade/111           high urgency_of_grade/111
+packaging buyer=2       high urgency_of_grade/111 buyer_repeats  high urgency_of_grade/111 buyer_repeats
 safety                  immediate urgency_of_grade/111      immediate urgency_of_grade/111
 """
 
