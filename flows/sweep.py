@@ -25,7 +25,7 @@ from models.database import reading, transaction
 TIMERS = Timer.__table__
 BATCH = 500
 GIVE_UP_AFTER = 5  # tries; after that a person has to look, and it is still tried now and then
-FIRST_DELAY, LONGEST_DELAY = timedelta(minutes=10), timedelta(hours=6)
+FIRST_DELAY, LONGEST_DELAY, DOUBLED = timedelta(minutes=10), timedelta(hours=6), 6
 
 RunBatch = Callable[..., Any]
 
@@ -161,7 +161,7 @@ def _postpone(
     with transaction(engine, dry_run=report.dry_run) as connection:
         timers = connection.execute(select(c.id, c.attempts).where(*mine)).all()
         for timer in timers:
-            delay = min(FIRST_DELAY * 2**timer.attempts, LONGEST_DELAY)
+            delay = min(FIRST_DELAY * 2 ** min(timer.attempts, DOUBLED), LONGEST_DELAY)
             put_off = {"attempts": timer.attempts + 1, "retry_at": as_of + delay, "error": error}
             connection.execute(update(TIMERS).where(c.id == timer.id).values(put_off))
     hopeless = any(t.attempts + 1 >= GIVE_UP_AFTER for t in timers)

@@ -175,3 +175,13 @@ def test_a_bad_row_keeps_no_sweep_alive_for_ever(engine):
     the_database_refuses(engine, "1")
     for hour in range(3):
         assert remind_unpaid(engine, as_of=PAY_BY + hour * AN_HOUR).red
+
+
+def test_what_fails_for_months_is_still_tried_every_six_hours(engine):
+    tell(engine, placed("1"))
+    the_database_refuses(engine, "1")
+    with transaction(engine) as connection:
+        connection.execute(text("UPDATE timers SET attempts = 5000"))
+    assert remind_unpaid(engine, as_of=FIRST_RUNG).failed > 0
+    [waiting] = rows(engine, Timer, kind="payment_reminder")
+    assert waiting.retry_at == FIRST_RUNG + timedelta(hours=6)
