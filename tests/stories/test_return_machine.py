@@ -48,7 +48,7 @@ from models import (
 )
 from models.database import transaction
 from states.errors import GatewayRejected, GatewayUnavailable
-from states.orders import AFTER_HAND_OVER, fact_key, order_lifecycle
+from states.orders import AFTER_HAND_OVER, BEFORE_HAND_OVER, fact_key, order_lifecycle
 from states.policies.return_claims import MONEY_BACK
 from states.policies.return_requests import Condition, GoodsClass, ReturnKind, ReturnReason
 from states.return_guards import UNSETTLED
@@ -335,6 +335,29 @@ class CasesInTheStore(RuleBasedStateMachine):
     def a_buyer_wants_something(self, pick, age, wish, who) -> None:
         self._open(self._an_order(pick), self.now - age, by=who, **wish)
 
+    @precondition(lambda self: self._stoppable())
+    @rule(pick=PICKS, whole=st.booleans(), lines=ASKED_LINES)
+    def a_buyer_does_not_want_it(self, pick, whole, lines) -> None:
+        orders = self._stoppable()
+        told = {} if whole else {"lines": lines}
+        self._open(orders[pick % len(orders)], self.now, reason="disliked", by="lin", **told)
+
+    @precondition(lambda self: self._unshipped())
+    @rule(pick=PICKS, moods=MOODS, asked_for=st.booleans(), age=AGES)
+    def a_parcel_gets_away(self, pick, moods, asked_for, age) -> None:
+        """While its money cools, or when it has been asked for and the payment service was not there."""
+        cases = self._unshipped()
+        case = cases[pick % len(cases)]
+        self.now = max(self.now, case.cooling_until)
+        if asked_for:
+            self._twice(release_refunds, self.now, ["not reached"] * len(cases))
+            self.the_promises_hold()
+        [order] = rows(self.engine, Order, id=case.order_id)
+        self._order_fact(order.shop, order.no, "ship", self.now - age, waybill="SF6666666666")
+        self.the_promises_hold()
+        self.now += timedelta(minutes=5)
+        self._twice(release_refunds, self.now, moods)
+
     @precondition(lambda self: self._cases())
     @rule(pick=PICKS, age=AGES, fact=CASE_FACTS)
     def something_happens_to_a_case(self, pick, age, fact) -> None:
@@ -346,15 +369,12 @@ class CasesInTheStore(RuleBasedStateMachine):
         self._acts(self._a_case(pick), self.now - age, *decision, by=who)
 
     @precondition(lambda self: self._cases())
-    @rule(pick=PICKS, moods=MOODS, left=st.sampled_from([False, False, True]))
-    def a_case_goes_on(self, pick, moods, left) -> None:
-        """What it waits for comes, so that lives come to where money moves; or where a parcel got away."""
+    @rule(pick=PICKS, moods=MOODS)
+    def a_case_goes_on(self, pick, moods) -> None:
+        """What it waits for comes, so that lives come to where money moves."""
         case = self._a_case(pick)
         if case.state == S.COOLING:
             self.now = max(self.now, case.cooling_until)
-        if left:
-            [order] = rows(self.engine, Order, id=case.order_id)
-            self._order_fact(order.shop, order.no, "ship", self.now, waybill="SF6666666666")
         elif case.state in NEXT:
             trigger, by, told = NEXT[case.state]
             self._acts(case, self.now, trigger, told, by=by)
@@ -440,6 +460,15 @@ class CasesInTheStore(RuleBasedStateMachine):
 
     def _cases(self) -> list[SimpleNamespace]:
         return rows(self.engine, Return)
+
+    def _stoppable(self) -> list[SimpleNamespace]:
+        paid_for = [o for o in rows(self.engine, Order) if o.state in BEFORE_HAND_OVER and o.paid_fen]
+        return [order for order in paid_for if order.refunded_fen + order.refunding_fen < order.paid_fen]
+
+    def _unshipped(self) -> list[SimpleNamespace]:
+        """Cases whose money goes back because nothing has left."""
+        unshipped = rows(self.engine, Return, kind=ReturnKind.REFUND_UNSHIPPED)
+        return [case for case in unshipped if case.state in (S.COOLING, S.REFUNDING)]
 
     def _a_case(self, pick: int) -> SimpleNamespace:
         cases = self._cases()
