@@ -64,11 +64,10 @@ class CallHours:
         return [first + timedelta(days=count) for count in range((self.day(end) - first).days + 1)]
 
     def _first(self, day: date, clock: time, earliest: datetime) -> datetime | None:
-        """The first open moment of this clock hour, if it has one."""
+        """The first open moment of this day from that clock time on, if there is one."""
         start = max(moment(day, clock, self.zone), earliest)
         opening = min(desk.next_open(start, self.zone) for desk in self._on(day))
-        local = opening.astimezone(self.zone)
-        return opening if (local.date(), local.hour) == (day, clock.hour) else None
+        return opening if self.day(opening) == day else None
 
     def _on(self, day: date) -> tuple[OpeningHours, ...]:
         if self.days is DispatchDays.EVERY_DAY or day.weekday() < SATURDAY:

@@ -101,7 +101,7 @@ class CallbackPolicy(Policy):
         """On the ideal day or the next calling day; where none is left, on the last one before it."""
         earliest = max(at, resolved_at + self.not_before)
         ideal = hours.day(resolved_at) + timedelta(days=self.ideal_day)
-        days = hours.days_between(earliest, until) if earliest <= until else []
+        days = hours.days_between(earliest, until)
         later, sooner = [day for day in days if day >= ideal], [day for day in days if day < ideal]
         for day in (*later, *reversed(sooner)):
             if slots := hours.slots(day, earliest, until, self.ideal_time):

@@ -172,6 +172,34 @@ def test_each_class_has_its_own_spans_and_only_a_complaint_is_resolved():
     }
 
 
+def test_deadlines_and_calls_keep_the_hours_of_the_desk_named_for_them_or_else_the_complaints_desk():
+    hours = {
+        "complaints": "11:00-12:00",
+        "crises": "00:00-24:00",
+        "callers": "20:00-21:00",
+        "other": "09:00-10:00",
+    }
+    shop = BAGS.model_copy(
+        update={
+            "desks": {**BAGS.desks, **{desk: {"daily": [window]} for desk, window in hours.items()}},
+            "complaints": {
+                "desk": "complaints",
+                "crisis": SPANS | {"ladder": LADDER, "desk": "crises"},
+                "callback": {"desk": "callers"},
+            },
+        }
+    )
+    asked = datetime(2026, 3, 2, 3, tzinfo=shop.zone)
+    answered = [shop.owed_by(Owed.FIRST_RESPONSE, asked, grade=grade).due_at for grade in ORDER]
+    assert answered == [asked + timedelta(hours=hours) for hours in (24 + 9, 9, 1)]  # 2 h, 1 h, 1 h
+    assert shop.callback_plan(asked).calls[0].at == asked + timedelta(days=2, hours=17)
+    assert shop.may_call(asked + timedelta(hours=17))
+    assert not shop.may_call(asked + timedelta(hours=8))
+    assert shop.told(Grade.MAJOR, asked)[0].at == asked + timedelta(hours=8)
+    shop = shop.model_copy(update={"complaints": {}})
+    assert shop.told(Grade.MAJOR, asked)[0].at == asked + timedelta(hours=7)  # the after-sales desk opens
+
+
 LADDER = {"levels": [{"who": "x"}]}
 SPANS = {"first_response": "1 h", "promised_callback": "1 h", "next_update": "1 h", "resolution": "2 h"}
 

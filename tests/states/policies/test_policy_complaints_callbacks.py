@@ -24,6 +24,7 @@ NIGHT = OpeningHours(daily=["18:00-02:00"])
 SHORT = OpeningHours(daily=["10:00-11:00"])
 LATE = OpeningHours(daily=["09:00-23:30"])
 POLICY = CallbackPolicy()
+HALF_PAST = CallbackPolicy(ideal_time="15:30")
 IDEAL_7 = CallbackPolicy(ideal_day=7)
 MANY = CallbackPolicy(attempts=20)
 GAPS = CallbackPolicy(days_between=2)
@@ -67,12 +68,15 @@ PLANS = [
     (IDEAL_7, DESK, EVERY, "03-02 14:59:59", "03-09 14:00", "03-09 14:00", "no_time_to_call"),
     (IDEAL_7, DESK, EVERY, "03-02 10:00", "03-09 10:00", "03-09 10:00", "no_time_to_call"),
     (IDEAL_7, DESK, EVERY, "03-02 09:59:59", "03-08 15:00", "03-08 15:00", "no_time_to_call"),
+    # wished for half past: then 13:00 and 18:00 are equally far from 10:00 and 15:30, and the earlier one is taken
+    (HALF_PAST, DESK, EVERY, "03-02 14:00", "03-04 15:30, 03-05 10:00, 03-06 13:00", "03-06 13:00", "tried_enough"),
     # National Day 2026: free from 1 to 7 October; Saturday the 10th makes up for it, so does Sunday 20 September
     (POLICY, DESK, CN, "09-29 12:00", "09-30 15:00", "09-30 15:00", "no_time_to_call"),
     (POLICY, DESK, CN, "09-30 12:00", "09-30 15:00", "09-30 15:00", "no_time_to_call"),
     (POLICY, DESK, CN, "09-30 16:59:59", "09-30 18:59:59", "09-30 18:59:59", "no_time_to_call"),
     (POLICY, DESK, CN, "09-30 17:00", "", "10-02 15:00", "no_time_to_call"),
     (POLICY, DESK, CN, "10-01 09:59:59", "", "10-03 15:00", "no_time_to_call"),
+    (IDEAL_7, DESK, CN, "10-01 09:59:59", "", "10-08 09:59:59", "no_time_to_call"),
     (POLICY, DESK, CN, "10-01 10:00", "10-08 10:00", "10-08 10:00", "no_time_to_call"),
     (POLICY, DESK, CN, "10-01 14:59:59", "10-08 14:00", "10-08 14:00", "no_time_to_call"),
     (POLICY, DESK, CN, "10-01 15:00", "10-08 15:00", "10-08 15:00", "no_time_to_call"),
@@ -192,6 +196,17 @@ def test_what_comes_next(calls, expected, reasons):
 def test_to_be_called_later_is_no_failed_try():
     once = CallbackPolicy(attempts=1)
     assert once.step(RESOLVED, [a_call("04 15:00 later 05 16:00")], RESOLVED, hours()).kind == "call"
+    twice = CallbackPolicy(attempts=2)
+    calls = [a_call("04 15:00 later 05 16:00"), a_call("05 16:00 not_reached")]
+    assert twice.step(RESOLVED, calls, RESOLVED, hours()).kind == "call"
+    assert once.step(RESOLVED, calls, RESOLVED, hours()).kind == "survey"
+
+
+def test_another_hour_of_the_clock_goes_before_more_distance():
+    """Called at 15:50: 15:00 would be farther, 16:00 is another hour."""
+    desk = OpeningHours(daily=["15:00-17:00"])
+    step = POLICY.step(RESOLVED, [a_call("04 15:50 not_reached")], RESOLVED, hours(desk))
+    assert (shown(step.at), codes(step)) == ("03-05 16:00", ["other_day_and_hour"])
 
 
 def test_asked_for_a_holiday_the_call_waits_for_a_calling_day():

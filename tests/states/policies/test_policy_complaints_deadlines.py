@@ -122,6 +122,15 @@ def test_pauses_that_meet_keep_what_they_waited_for():
     assert (paused.start, paused.end, paused.why) == (at("2 11:00"), at("2 13:00"), "照片; 单号")
 
 
+def test_a_pause_from_opening_time_on_leaves_nothing_to_count_before_it():
+    way = countdown(at("2 18:00"), timedelta(hours=2), pauses("3 10:00 - 3 11:00"), DESK, ZONE)
+    assert [(stage.end - stage.start, stage.counts) for stage in way.stages] == [
+        (timedelta(hours=1), True),
+        (timedelta(hours=1), False),
+        (timedelta(hours=1), True),
+    ]
+
+
 def test_a_desk_that_never_closes_is_one_stretch():
     way = countdown(at("2 10:30"), timedelta(hours=60), [], OpeningHours(daily=["00:00-24:00"]), ZONE)
     assert [(stage.start, stage.end) for stage in way.stages] == [(at("2 10:30"), at("4 22:30"))]
@@ -181,4 +190,5 @@ def test_minute_by_minute_the_counted_time_is_the_span(start, span, some, desk):
         now += timedelta(minutes=1)
     assert way.due_at == last
     assert way.left == timedelta(0)
+    assert all(stage.start < stage.end for stage in way.stages)
     assert all(one.end <= other.start for one, other in zip(way.stages, way.stages[1:], strict=False))
