@@ -89,7 +89,7 @@ class Payments:
     def refund(self, *, order_no: str, shop: str, fen: int, idempotency_key: str) -> RefundAnswer:
         if self.moods[:1] != ["not reached"]:
             self.asked.append(idempotency_key)
-        mood = self._mood()
+        mood = self._mood(f"pay {idempotency_key}")
         terms = {"shop": shop, "no": order_no, "fen": fen}
         if mood == "lost":
             raise GatewayUnavailable("no answer")
@@ -104,7 +104,7 @@ class Payments:
         return self._answered(found, mood)
 
     def find_refund(self, idempotency_key: str, *, fen: int | None = None) -> RefundAnswer | None:
-        mood = self._mood()
+        mood = self._mood(f"ask about {idempotency_key}")
         found = self.known.get(idempotency_key)
         if mood == "lost":
             raise GatewayUnavailable("no answer")
@@ -112,8 +112,9 @@ class Payments:
             self._settle(found, found["ends"])
         return self._answered(found, mood) if found else None
 
-    def _mood(self) -> str:
+    def _mood(self, question: str) -> str:
         mood = self.moods.pop(0) if self.moods else "pays"
+        note(f"    {question}: {mood}")
         if mood == "not reached":
             raise GatewayUnavailable("not reached", unknown=False)
         if mood == "killed before":
@@ -548,7 +549,7 @@ class CasesInTheStore(RuleBasedStateMachine):
             self._hold_and_state_agree(case, now)
             self._somebody_goes_on(case, now)
         self._owed_once_and_masked(now)
-        self.seen = {refund.id for refund in now.refunds}
+        self.seen, self.sent = {refund.id for refund in now.refunds}, set(self.payments.asked)
         self.shipped = {
             order.id for order in now.orders if order.state in AFTER_HAND_OVER or order.shipped_at
         }
@@ -588,7 +589,8 @@ class CasesInTheStore(RuleBasedStateMachine):
             is_new, is_sent = refund.id not in self.seen, refund.key in {*self.payments.asked} - self.sent
             assert not is_new or refund.requested_at >= case.cooling_until
             has_left = case.order_id in self.shipped
-            assert not (has_left and (is_new or is_sent)), "paid back though it has left (rules 80, 84)"
+            why = f"{case.no} is paid back though it has left (rules 80, 84)"
+            assert not (has_left and (is_new or is_sent)), why
 
     def _no_piece_twice(self, order: SimpleNamespace, now: Snapshot) -> None:
         bought_pieces = {line.position: line.quantity for line in now.bought if line.order_id == order.id}
