@@ -200,6 +200,7 @@ WISHES = st.fixed_dictionaries(
         "evidence": SHOWN,
     }
 )
+NO_LONGER = st.just({"reason": "disliked"})
 FINDING = st.sampled_from(["as_described", "as_described", *FINDINGS])
 CASE_FACTS = st.one_of(
     st.tuples(st.just("show_evidence"), st.sampled_from(EVIDENCE)),
@@ -266,7 +267,9 @@ class CasesInTheStore(RuleBasedStateMachine):
 
     # -- orders --------------------------------------------------------------------------------------
 
-    @initialize(one=bought(), two=bought(), three=bought(), wishes=st.tuples(*[st.none() | WISHES] * 3))
+    @initialize(
+        one=bought(), two=bought(), three=bought(), wishes=st.tuples(*[NO_LONGER | WISHES | st.none()] * 3)
+    )
     def orders_are_there(self, one, two, three, wishes) -> None:
         for (shop, no), told in zip(FIRST_ORDERS, (one, two, three), strict=True):
             progress, steps = told.pop("progress"), list(PROGRESS)
@@ -344,12 +347,12 @@ class CasesInTheStore(RuleBasedStateMachine):
         self._open(orders[pick % len(orders)], self.now, reason="disliked", by="lin", **told)
 
     @precondition(lambda self: self._unshipped())
-    @rule(pick=PICKS, moods=MOODS, asked_for=st.booleans(), age=AGES)
-    def a_parcel_gets_away(self, pick, moods, asked_for, age) -> None:
+    @rule(pick=PICKS, moods=MOODS, asked_for=st.booleans(), late=AGES, age=AGES)
+    def a_parcel_gets_away(self, pick, moods, asked_for, late, age) -> None:
         """While its money cools, or when it has been asked for and the payment service was not there."""
         cases = self._unshipped()
         case = cases[pick % len(cases)]
-        self.now = max(self.now, case.cooling_until)
+        self.now = max(self.now, case.cooling_until + late)
         if asked_for:
             self._twice(release_refunds, self.now, ["not reached"] * len(cases))
             self.the_promises_hold()
