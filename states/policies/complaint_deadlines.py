@@ -95,7 +95,7 @@ def _stages(at: datetime, pauses: list[Pause], hours: OpeningHours, zone: ZoneIn
 
 
 def _open(at: datetime, until: datetime | None, hours: OpeningHours, zone: ZoneInfo) -> Iterator[Stage]:
-    for opens, closes in hours._stretches(at, zone):  # the one caller besides `after`, which counts the same
+    for opens, closes in hours.stretches(at, zone):  # the one caller besides `after`, which counts the same
         if until is not None and opens >= until:
             return
         yield Stage(opens, closes if until is None else min(closes, until), True)

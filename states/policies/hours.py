@@ -65,7 +65,7 @@ class OpeningHours(Policy):
         at = utc(at)
         if self._holds(at.astimezone(zone)):
             return at
-        opens, _ = next(self._stretches(at, zone))
+        opens, _ = next(self.stretches(at, zone))
         return opens
 
     def after(self, at: datetime, span: timedelta, zone: ZoneInfo) -> datetime:
@@ -78,13 +78,13 @@ class OpeningHours(Policy):
             raise ValueError(f"a desk is not open for {span}: opening time only grows")
         if not span:
             return utc(at)
-        for opens, closes in self._stretches(utc(at), zone):
+        for opens, closes in self.stretches(utc(at), zone):
             if opens + span <= closes:
                 return opens + span
             span -= closes - opens
         raise AssertionError("validated hours open again and again")
 
-    def _stretches(self, at: datetime, zone: ZoneInfo) -> Iterator[tuple[datetime, datetime]]:
+    def stretches(self, at: datetime, zone: ZoneInfo) -> Iterator[tuple[datetime, datetime]]:
         """When the desk is open from `at` on, in UTC, without end: each opening of a window, cut at clock changes.
 
         Between two changes the wall clock runs like any other, so a window is only moved by the offset.
