@@ -305,10 +305,16 @@ def _dispatch(order, at: datetime) -> list[FollowUp]:
 
 def _next_batch(order, at: datetime) -> list[FollowUp]:
     """What was called back leaves with the next batch once nothing stands in its way."""
+    cutoff_at = _next_cutoff(order, at)
+    return [SetTimer(TimerKind.DISPATCH_CUTOFF, cutoff_at) if cutoff_at else Note(no_promise())]
+
+
+def _next_cutoff(order, at: datetime) -> datetime | None:
+    """None where the calendar ends: nobody knows yet, and what else is told of the order does not wait for it."""
     try:
-        return [SetTimer(TimerKind.DISPATCH_CUTOFF, order.policy.next_cutoff(at))]
+        return order.policy.next_cutoff(at)
     except CalendarEnds:
-        return [Note(no_promise())]
+        return None
 
 
 def _verification(order, at: datetime) -> list[FollowUp]:
@@ -340,7 +346,8 @@ def _findings(order, at: datetime) -> dict:
 def when_refused(order, asked: Asked, reasons: tuple[Reason, ...]) -> list[FollowUp]:
     """A no to a timer or to the machine: who hears of it, and when to try again."""
     if asked.trigger == "release":  # at the next cut-off, and it is in this one's report
-        return [MoveTimer(order.policy.next_cutoff(asked.at))]
+        cutoff_at = _next_cutoff(order, asked.at)
+        return [MoveTimer(cutoff_at) if cutoff_at else Note(no_promise())]
     if asked.trigger == "verify":  # rule 32: any doubt is settled with the buyer at once
         in_doubt = Owe("order_in_doubt", "staff", _findings(order, asked.at), only_while=(S.PAID,))
         return [_chase(order, asked.at), in_doubt]
