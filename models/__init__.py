@@ -2,10 +2,12 @@
 
 from models.anomalies import Anomaly
 from models.buyers import Buyer
+from models.complaints import Complaint, ComplaintRound
 from models.holds import Hold
 from models.orders import DispatchBatch, Order, OrderLine
 from models.outbox import OutboxMessage
 from models.policy_versions import PolicyVersion
+from models.rectifications import Rectification
 from models.refunds import Refund
 from models.returns import Return, ReturnLine
 from models.state_changes import StateChange
@@ -14,12 +16,15 @@ from models.timers import Timer
 __all__ = [
     "Anomaly",
     "Buyer",
+    "Complaint",
+    "ComplaintRound",
     "DispatchBatch",
     "Hold",
     "Order",
     "OrderLine",
     "OutboxMessage",
     "PolicyVersion",
+    "Rectification",
     "Refund",
     "Return",
     "ReturnLine",

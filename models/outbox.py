@@ -31,11 +31,14 @@ class OutboxMessage(SQLModel, table=True):
     shop: str
     what: str  # "payment_reminder", "ship", …
     channel: str  # "buyer", "staff", "platform", "warehouse"
+    recipient: str | None = None  # a colleague's name or role; None: whoever serves the channel
     key: str = Field(unique=True)  # the idempotency key
     owed_at: datetime = Field(sa_type=UtcDateTime)
+    not_before: datetime | None = Field(default=None, sa_type=UtcDateTime)  # the recipient is off duty until then
     recorded_at: datetime = Field(sa_type=UtcDateTime)
     only_while: list = Field(sa_type=AnyJSON)
     payload: dict = Field(sa_type=AnyJSON)
     text: str | None = None  # a notice as the recipient reads it; None for a command
+    digest_id: int | None = None  # the message that tells of it instead
     sent_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     dead_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
