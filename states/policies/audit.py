@@ -163,7 +163,7 @@ class AuditPolicy(Policy):
             if not present:
                 yield MISSING[field]
             elif field is RequiredField.PHONE:
-                yield from _phone_doubts(order.phone, phone_region)
+                yield from phone_doubts(order.phone, phone_region)
 
     def _duplicate(self, order: AuditedOrder, at: datetime) -> Iterator[Reason]:
         """Of several orders for the same goods the first paid stands, later ones are doubted (28, 35); so is one
@@ -192,7 +192,8 @@ def _passed(order: Sibling) -> bool:
     return order.state not in ("unpaid", "paid")
 
 
-def _phone_doubts(phone: str, region: str) -> Iterator[Reason]:
+def phone_doubts(phone: str, region: str) -> Iterator[Reason]:
+    """What speaks against this being a telephone number somebody can be called at (rule 29)."""
     if region == "CN" and CN_MOBILE.fullmatch(phone):
         return
     if MASK.search(phone):

@@ -13,10 +13,11 @@ from states.policies import complaint_calls as why
 from states.policies.complaint_call_hours import CallHours, farthest, nearest
 from states.policies.complaint_calls import ENDS, UNREACHED, Call, CallOutcome, Step, StepKind
 from states.policies.moments import moment, utc
-from states.policies.settings import ClockTime, Duration, Policy
+from states.policies.settings import ClockTime, Duration, Line, Policy
 from states.policies.working_days import DispatchDays
 from states.reasons import Reason
 
+AN_HOUR = timedelta(hours=1)
 Days = Annotated[int, Field(strict=True, ge=0, le=365)]
 
 
@@ -45,6 +46,8 @@ class CallbackPolicy(Policy):
     days: DispatchDays = DispatchDays.EVERY_DAY  # the days on which customers are called
     desk: str | None = None  # whose hours are the contact hours; None: the complaints desk's
     survey_open: Duration = timedelta(days=7)  # unanswered for so long, the survey is closed as unanswered
+    who: Line = "回访员"  # who calls, and is told when a call is due (rule 177)
+    remind_after: Duration = timedelta(hours=2)  # of contact hours without the call: who calls is told again
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -90,6 +93,18 @@ class CallbackPolicy(Policy):
             made.append(Call(step.at, CallOutcome.NOT_REACHED))
             step = self.step(resolved_at, made, step.at, hours)
         return CallbackPlan(self.until(resolved_at), tuple(steps), step)
+
+    def survey_by(self, resolved_at: datetime, hours: CallHours, planned: datetime | None = None) -> datetime:
+        """When (UTC) it is asked in writing if nobody has called by then: at the last time to call within the limit,
+        an hour after the `planned` call where that is later, and never after the limit (rule 100)."""
+        until, last = self.until(resolved_at), utc(resolved_at) + self.not_before
+        for day in reversed(hours.days_between(last, until)):
+            if slots := hours.slots(day, last, until, self.ideal_time):
+                last = slots[-1]
+                break
+        else:
+            last = self.plan(resolved_at, hours).survey.at
+        return min(until, max(last, planned + AN_HOUR if planned else last))
 
     def _check(self, resolved_at: datetime, calls: Sequence[Call]) -> None:
         if calls and utc(calls[0].at) < utc(resolved_at):

@@ -105,12 +105,19 @@ def _general(nature: Nature) -> Reason:
     return Reason("general", f"{zh},没有更高级别的情形", f"{en}, and no sign of a higher grade", rule)
 
 
+URGENCIES = {
+    Grade.GENERAL: Urgency.NORMAL,
+    Grade.MAJOR: Urgency.HIGH,
+    Grade.CRISIS: Urgency.IMMEDIATE,
+}  # of a grade as such (rule 111)
+
+
 def _urgency(grade: Grade, signs: tuple[Reason, ...]) -> tuple[Urgency, tuple[Reason, ...]]:
     zh, en = GRADES[grade]
     by_grade = Reason("urgency_of_grade", f"{zh}的紧急程度", f"the urgency of {en}", 111)
     match grade:
         case Grade.CRISIS:
-            return Urgency.IMMEDIATE, (by_grade,)
+            return URGENCIES[grade], (by_grade,)
         case Grade.MAJOR:
-            return Urgency.HIGH, (by_grade, *signs)
-    return (Urgency.HIGH, signs) if signs else (Urgency.NORMAL, (by_grade,))
+            return URGENCIES[grade], (by_grade, *signs)
+    return (Urgency.HIGH, signs) if signs else (URGENCIES[grade], (by_grade,))

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, NamedTuple, Self
+from typing import NamedTuple, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
 from states.policies.complaint_desks import Desks
 from states.policies.moments import utc
 from states.policies.return_words import spoken
-from states.policies.settings import Duration, Policy
+from states.policies.settings import Duration, Line, Policy
 from states.reasons import Reason
-
-Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 
 class LadderStart(StrEnum):
@@ -65,7 +63,8 @@ class LadderPolicy(Policy):
         """Who is told next, and when, if nobody acknowledges; None: everybody has been.
 
         `told` says who has been told when, late or not: each wait counts from there, so that a stop of the
-        system makes nobody climb several levels at once. Raises ValueError for a time without offset.
+        system makes nobody climb several levels at once. A ladder taken up again `since` the last one was told
+        goes on at once. Raises ValueError for a time without offset.
         """
         numbered = list(enumerate(self.levels, start=1))
         order = numbered if self.starts is LadderStart.BOTTOM else numbered[::-1]
@@ -73,9 +72,11 @@ class LadderPolicy(Policy):
         if not left:
             return None
         (number, level), last = left[0], self._last(told)
-        nominal = self._waited(last, told[last.who], desks) if last else utc(since)
-        at = desks.of(level.desk).next_open(nominal, desks.zone) if self.duty_hours else nominal
-        reasons = tuple(self._reasons(last, moved=at != nominal))
+        resumed = last is not None and utc(told[last.who]) < utc(since)
+        waited = last is not None and not resumed
+        nominal = self._waited(last, told[last.who], desks) if waited else utc(since)
+        at = self.on_duty(level, nominal, desks)
+        reasons = tuple(self._reasons(last, resumed=resumed, moved=at != nominal))
         return LadderNotice(number, level.who, at, nominal, reasons)
 
     def notices(
@@ -98,6 +99,14 @@ class LadderPolicy(Policy):
         last = self._last(told)
         return self._waited(last, told[last.who], desks)
 
+    def on_duty(self, level: Level, at: datetime, desks: Desks) -> datetime:
+        """The first moment (UTC) from `at` on at which this level may be told."""
+        return desks.of(level.desk).next_open(at, desks.zone) if self.duty_hours else utc(at)
+
+    def level_of(self, who: str) -> Level:
+        """The level of this name. Raises StopIteration where nobody on the ladder has it."""
+        return next(level for level in self.levels if level.who == who)
+
     def _last(self, told: Mapping[str, datetime]) -> Level | None:
         heard = [level for level in self.levels if level.who in told]
         return max(heard, key=lambda level: utc(told[level.who]), default=None)
@@ -107,8 +116,8 @@ class LadderPolicy(Policy):
             return utc(at) + level.answer_within
         return desks.of(level.desk).after(at, level.answer_within, desks.zone)
 
-    def _reasons(self, last: Level | None, *, moved: bool) -> list[Reason]:
-        reasons = [_unacknowledged(last) if last else FIRST]
+    def _reasons(self, last: Level | None, *, resumed: bool, moved: bool) -> list[Reason]:
+        reasons = [TAKEN_UP_AGAIN if resumed else _unacknowledged(last) if last else FIRST]
         if not last and self.starts is LadderStart.TOP:
             reasons = [AT_ONCE]
         if not last and self.calm_first:
@@ -120,6 +129,9 @@ class LadderPolicy(Policy):
 
 FIRST = Reason("first_level", "投诉登记后通知处理人员", "registered: whoever handles it is told", 95)
 AT_ONCE = Reason("told_at_once", "立即通报最高一级领导", "the highest level is told at once", 98)
+TAKEN_UP_AGAIN = Reason(
+    "taken_up_again", "再次升级,通知下一级", "it was escalated again: the next level is told", 99
+)
 CALM_FIRST = Reason("calm_first", "先安抚客户,再通报", "the customer is calmed first, then it is told", 98)
 DUTY_HOURS = Reason(
     "moved_to_duty_hours",

@@ -43,6 +43,33 @@ class Urgency(StrEnum):
     IMMEDIATE = "immediate"
 
 
+class Channel(StrEnum):
+    """How a customer reaches us (rule 112)."""
+
+    PHONE = "phone"
+    CHAT = "chat"  # Wangwang and the like
+    EMAIL = "email"
+    SOCIAL = "social"
+    APP = "app"
+    WECHAT = "wechat"
+    SHOP_MESSAGE = "shop_message"
+    SYSTEM_NOTICE = "system_notice"
+    SITE_MAIL = "site_mail"
+    PLATFORM = "platform"  # the platform passed it on
+
+
+class Remedy(StrEnum):
+    """How a complaint was settled (rules 85, 97, 99)."""
+
+    APOLOGY = "apology"
+    EXPLANATION = "explanation"
+    REPAIR = "repair"
+    REPLACEMENT = "replacement"
+    REFUND = "refund"
+    COMPENSATION = "compensation"
+    OTHER_WAYS = "other_ways"  # what we can't solve: the customer was shown where to turn to
+
+
 class Owed(StrEnum):
     """What we have promised within a time, counted in the desk's opening hours."""
 
@@ -87,4 +114,25 @@ GRADES = {
     Grade.GENERAL: ("一般投诉", "a general complaint"),
     Grade.MAJOR: ("重大投诉", "a major complaint"),
     Grade.CRISIS: ("危机事件", "a crisis"),
+}
+CHANNELS = {
+    Channel.PHONE: ("电话", "by telephone"),
+    Channel.CHAT: ("在线聊天", "in the chat"),
+    Channel.EMAIL: ("电子邮件", "by e-mail"),
+    Channel.SOCIAL: ("社交媒体", "on social media"),
+    Channel.APP: ("官方 APP", "in the app"),
+    Channel.WECHAT: ("微信公众号", "on WeChat"),
+    Channel.SHOP_MESSAGE: ("店铺留言", "by a message to the shop"),
+    Channel.SYSTEM_NOTICE: ("系统通知", "by a system notice"),
+    Channel.SITE_MAIL: ("站内信", "by site mail"),
+    Channel.PLATFORM: ("平台转来", "through the platform"),
+}
+REMEDIES = {
+    Remedy.APOLOGY: ("道歉", "an apology"),
+    Remedy.EXPLANATION: ("解释说明", "an explanation"),
+    Remedy.REPAIR: ("维修", "a repair"),
+    Remedy.REPLACEMENT: ("更换或补发", "a replacement"),
+    Remedy.REFUND: ("退款", "a refund"),
+    Remedy.COMPENSATION: ("经济补偿", "a compensation"),
+    Remedy.OTHER_WAYS: ("引导其他解决途径", "other ways shown"),
 }

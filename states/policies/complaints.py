@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from states.policies.complaint_call_hours import CallHours
 from states.policies.complaint_callbacks import CallbackPolicy
@@ -16,8 +16,9 @@ from states.policies.complaint_grades import Proposal, Signs, proposed
 from states.policies.complaint_ladders import LadderPolicy, LadderStart, Level
 from states.policies.complaint_reopening import ReopeningPolicy
 from states.policies.complaint_terms import ComplaintFacts, Grade, IntakeClass, Nature, Owed
+from states.policies.rectifications import RectificationPolicy
 from states.policies.return_words import spoken
-from states.policies.settings import Duration, Policy, write_duration
+from states.policies.settings import Duration, Line, Policy, write_duration
 from states.reasons import Reason
 
 N = Nature
@@ -105,6 +106,12 @@ class ComplaintPolicy(Policy):
 
     callback: CallbackPolicy = CallbackPolicy()
     reopening: ReopeningPolicy = ReopeningPolicy()
+    rectification: RectificationPolicy = RectificationPolicy()
+    lead: Line = "客服组长"  # leads whoever handles a complaint; hears of what comes back (rule 101)
+    other_ways: Line = "向电商平台申请介入,或拨打 12315 消费者投诉热线"  # for what we can't solve (rule 99)
+    digest_from: Annotated[int, Field(strict=True, ge=2)] = (
+        6  # so many notices at once to one colleague leave as one
+    )
 
     def proposal(self, told: ComplaintFacts) -> Proposal:
         """Grade and urgency of a complaint, with every reason; a person may decide otherwise."""

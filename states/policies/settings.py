@@ -7,7 +7,7 @@ from datetime import time, timedelta
 from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints
 
 SECONDS = {"s": 1, "min": 60, "h": 3_600, "d": 86_400}
 LONGEST = timedelta(days=3_650)
@@ -97,4 +97,5 @@ ClockTime = Annotated[
     BeforeValidator(read_clock_time),
     PlainSerializer(write_clock_time, return_type=str, when_used="json"),
 ]
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Fen = Annotated[int, Field(strict=True, ge=0, description="money in fen, 1/100 yuan")]
