@@ -21,6 +21,7 @@ from models.database import reading
 from states.errors import BadInput, KefuError, Refused
 from states.orders import TIMERS, fact_key, order_lifecycle
 
+TIMES = {"until", "later_at"}  # facts that are times
 UNNAMED = "operator"  # acts where no name was given; what needs a named person is refused
 
 
@@ -54,12 +55,14 @@ Reads = Mapping[str, Mapping[str, Callable[[str], Any]]]
 @dataclass(frozen=True)
 class Hand:
     """What a person may do to one kind of case: the triggers, and what is told with each, name → how it is read;
-    a ! marks what must be told. `key` says which facts happen to a case once."""
+    a ! marks what must be told. `key` says which facts happen to a case once; what is `private` stays with the case
+    itself, for history holds no personal data."""
 
     cases: Any
     triggers: tuple[str, ...]
     facts: Reads
     key: Callable[[str, Mapping[str, Any]], str | None]
+    private: frozenset[str] = frozenset()
 
 
 ORDERS = Hand(
@@ -103,9 +106,25 @@ def act(
 
     Raises BadInput (unknown trigger, fact or time, a time to come), NotFound, Refused (with every reason).
     """
-    kind = hand.cases.kind
+    request = asked_by_hand(engine, no, trigger, facts=facts, at=at, by=by, shop=shop, hand=hand)
+    advanced = advancing(engine, [request], recorded_at=clock.now(), cases=hand.cases)
+    return answered(hand.cases.kind, no, trigger, advanced.outcomes[0])
+
+
+def asked_by_hand(
+    engine: Engine,
+    no: str,
+    trigger: str,
+    *,
+    facts: Mapping[str, str] | None,
+    at: str | None,
+    by: str,
+    shop: str | None,
+    hand: Hand,
+) -> Request:
+    """What these words ask of a case. Raises BadInput and NotFound."""
     with reading(engine) as connection:
-        _, shop = find_case(connection, kind, no, shop)
+        _, shop = find_case(connection, hand.cases.kind, no, shop)
         zone = current_policy(connection, shop).zone
     if trigger not in hand.triggers:
         raise BadInput(
@@ -119,12 +138,10 @@ def act(
         raise BadInput(
             f"until: {told['until'].isoformat()} has passed already", code="bad_time", where="until"
         )
-    details = None
+    details = {name: told.pop(name) for name in hand.private & set(told)} or None
     if trigger == "amend":
         details, told = told, {"fields": sorted(told)}
-    request = Request(shop, no, trigger, moment, by, told, hand.key(trigger, told), details)
-    advanced = advancing(engine, [request], recorded_at=clock.now(), cases=hand.cases)
-    return answered(kind, no, trigger, advanced.outcomes[0])
+    return Request(shop, no, trigger, moment, by, told, hand.key(trigger, told), details)
 
 
 def answered(kind: str, no: str, trigger: str, outcome: Outcome) -> Outcome:
@@ -154,8 +171,8 @@ def _read_facts(
     if missing or (trigger == "amend" and not told):
         names = ", ".join(missing or allowed)
         raise BadInput(f"{trigger} needs --fact {names}=…", code="missing_fact", where=trigger)
-    if "until" in told:
-        told["until"] = clock.read_time(told["until"], zone, what="until")
+    for name in TIMES & set(told):
+        told[name] = clock.read_time(told[name], zone, what=name)
     return told
 
 

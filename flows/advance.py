@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, Table, delete
 from sqlalchemy.exc import OperationalError
@@ -25,6 +25,7 @@ from states.errors import KefuError
 from states.lifecycle import BEFORE
 
 log = logging.getLogger("kefu")
+Done = TypeVar("Done")
 TRIES = 5  # when another writer was quicker
 MANY = 10  # so many bad cases in one batch are no bad cases: it is the database, or us
 
@@ -97,7 +98,7 @@ def advancing(
             with transaction(engine, dry_run=dry_run or trial) as connection:
                 return advance(connection, wanted, recorded_at=recorded_at, flow_run=flow_run, cases=cases)
 
-        return _insisting(once)
+        return insisting(once)
 
     try:
         return attempt(requests)
@@ -150,7 +151,8 @@ def _failed(kind: str, no: str, request: Request | DueWork, error: str) -> Outco
     return Outcome(request, Status.FAILED, no, error=error)
 
 
-def _insisting(once: Callable[[], Advanced]) -> Advanced:
+def insisting(once: Callable[[], Done]) -> Done:
+    """Do it in a transaction of its own, again when another writer was quicker. Raises StaleCases after some tries."""
     for _ in range(TRIES - 1):
         try:
             return once()
@@ -181,7 +183,7 @@ def _answer(request: Request | DueWork, work: CaseWork | None, broken: dict[int,
     try:
         if isinstance(request, Request):
             return work.answer(request)
-        changes = work.catch_up(request.until)
+        changes = work.run_due(request.until)
         status = Status.CHANGED if changes or not work.refusals else Status.REFUSED
         return Outcome(request, status, view.no, changes, tuple(work.refusals))
     except Exception as error:  # one bad case stops nothing (promise 8)

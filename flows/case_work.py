@@ -67,8 +67,16 @@ class CaseWork:
         """Do what has fallen due by the horizon, each at its own time, so that the outcome is the same
         however late we come to it."""
         changes: list[Change] = []
-        while timer := self._next_due(horizon, inclusive):
-            changes += self._try(timer)
+        while timer := self._next_due(horizon, inclusive, when_reached=False):
+            changes += self._try(timer, timer.due_at)
+        return changes
+
+    def run_due(self, now: datetime) -> list[Change]:
+        """The same, and then whoever has to be told something now."""
+        changes = self.catch_up(now)
+        while timer := self._next_due(now, True, when_reached=True):
+            changes += self._try(timer, now)
+            changes += self.catch_up(now)
         return changes
 
     # -- deciding ------------------------------------------------------------------------------------
@@ -107,9 +115,12 @@ class CaseWork:
             match row:
                 case f.SetTimer():
                     self._set_timer(row, asked.at)
+                case f.CancelTimer():
+                    self._cancel_waiting(row.kind, asked.at)
                 case f.Owe():
                     round_ = asked.round if asked.round is not None else f"v{self.view.version}"
-                    self.owed.append((row, f"{asked.trigger}/{round_}/{row.what}", asked.at))
+                    to = f"/{row.to}" if row.to else ""
+                    self.owed.append((row, f"{asked.trigger}/{round_}/{row.what}{to}", asked.at))
                 case f.PlaceHold():
                     self._place_hold(row, asked)
                 case f.LiftHold():
@@ -149,20 +160,21 @@ class CaseWork:
 
     # -- timers --------------------------------------------------------------------------------------
 
-    def _next_due(self, horizon: datetime, inclusive: bool) -> SimpleNamespace | None:
+    def _next_due(self, horizon: datetime, inclusive: bool, *, when_reached: bool) -> SimpleNamespace | None:
         due = [
             t
             for t in self.view.timers
             if t.done_at is None
             and t.cancelled_at is None
+            and self.lifecycle.timers[t.kind].when_reached is when_reached
             and (t.due_at <= horizon if inclusive else t.due_at < horizon)
         ]
         return min(due, key=lambda t: (t.due_at, t.kind), default=None)
 
-    def _try(self, timer: SimpleNamespace) -> list[Change]:
+    def _try(self, timer: SimpleNamespace, at: datetime) -> list[Change]:
         self.report.claimed += 1
         self._touch(timer)
-        asked = Asked(self.lifecycle.timers[timer.kind].trigger, timer.due_at, TIMER, round=timer.round)
+        asked = Asked(self.lifecycle.timers[timer.kind].trigger, at, TIMER, round=timer.round)
         try:
             changes = self._decide(asked, None, timer)
             self.report.done += 1
@@ -175,7 +187,7 @@ class CaseWork:
             moves = [r.due_at for r in rows if isinstance(r, f.MoveTimer)]
             if not moves:
                 timer.done_at = asked.at
-            elif moves[0] > timer.due_at:
+            elif moves[0] > asked.at:
                 timer.due_at = moves[0]
             else:  # it would be tried for ever
                 raise ValueError(f"timer {timer.kind} was put off to {moves[0]}, which is no later") from None
@@ -183,11 +195,7 @@ class CaseWork:
 
     def _waiting_timer(self, trigger: str) -> SimpleNamespace | None:
         """A thing done by hand is the thing its timer waits for."""
-        kind = self.lifecycle.timer_of.get(trigger)
-        waiting = [
-            t for t in self.view.timers if t.kind == kind and t.done_at is None and t.cancelled_at is None
-        ]
-        return min(waiting, key=lambda t: t.round, default=None)
+        return min(self._waiting(self.lifecycle.timer_of.get(trigger)), key=lambda t: t.round, default=None)
 
     def _set_timer(self, row: f.SetTimer, at: datetime) -> None:
         rounds = [t.round for t in self.view.timers if t.kind == row.kind]
@@ -195,7 +203,9 @@ class CaseWork:
         if number in rounds:
             return
         if row.round is None:
-            self._replace_waiting(row.kind, at)
+            if any(t.due_at == row.due_at for t in self._waiting(row.kind)):
+                return  # that very promise stands already
+            self._cancel_waiting(row.kind, at)  # a new one takes its place: nobody is chased twice
         timer = SimpleNamespace(
             id=None,
             kind=str(row.kind),
@@ -211,12 +221,15 @@ class CaseWork:
         self.view.timers.append(timer)
         self._touch(timer)
 
-    def _replace_waiting(self, kind: str, at: datetime) -> None:
-        """A new promise of a kind takes the place of the one still waiting: nobody is chased twice."""
-        for timer in self.view.timers:
-            if timer.kind == kind and timer.done_at is None and timer.cancelled_at is None:
-                timer.cancelled_at = at
-                self._touch(timer)
+    def _waiting(self, kind: str) -> list[SimpleNamespace]:
+        return [
+            t for t in self.view.timers if t.kind == kind and t.done_at is None and t.cancelled_at is None
+        ]
+
+    def _cancel_waiting(self, kind: str, at: datetime) -> None:
+        for timer in self._waiting(kind):
+            timer.cancelled_at = at
+            self._touch(timer)
 
     def _cancel_outlived(self, at: datetime) -> None:
         for timer in self.view.timers:

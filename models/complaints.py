@@ -49,7 +49,9 @@ class Complaint(SQLModel, table=True):
     name: str | None = None  # rule 95: name, address, phone, problem
     phone: str | None = None
     address: str | None = None
-    said: list = Field(default_factory=list, sa_type=AnyJSON)  # {"at", "by", "words"}: the customer's own words
+    said: list = Field(
+        default_factory=list, sa_type=AnyJSON
+    )  # {"at", "by", "words"}: the customer's own words
     registered_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     is_open: bool = False
 
@@ -61,7 +63,9 @@ class Complaint(SQLModel, table=True):
     goods_repeats: int = 0  # earlier complaints about the goods
     grade: str | None = None  # general, major, crisis (rule 94); None: it is no complaint
     urgency: str | None = None  # rule 111
-    reasons: list = Field(default_factory=list, sa_type=AnyJSON)  # of grade and urgency, as the policy gave them
+    reasons: list = Field(
+        default_factory=list, sa_type=AnyJSON
+    )  # of grade and urgency, as the policy gave them
     graded_by: str | None = None  # who decided otherwise
     handler: str | None = None
     linked_no: str | None = None  # the earlier complaint that this one takes up again
@@ -82,10 +86,16 @@ class ComplaintRound(SQLModel, table=True):
     began_at: datetime = Field(sa_type=UtcDateTime)
     handler: str | None = None  # who settled it
 
-    pauses: list = Field(default_factory=list, sa_type=AnyJSON)  # {"start", "end", "why"}: we wait for the customer
-    respond_by: datetime | None = Field(default=None, sa_type=UtcDateTime)  # None: nothing is owed, or it is paused
+    pauses: list = Field(
+        default_factory=list, sa_type=AnyJSON
+    )  # {"start", "end", "why"}: we wait for the customer
+    respond_by: datetime | None = Field(
+        default=None, sa_type=UtcDateTime
+    )  # None: nothing is owed, or it is paused
     responded_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    promised_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # to call back; None: no promise waits
+    promised_at: datetime | None = Field(
+        default=None, sa_type=UtcDateTime
+    )  # to call back; None: no promise waits
     call_by: datetime | None = Field(default=None, sa_type=UtcDateTime)
     last_word_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # of ours to the customer
     update_by: datetime | None = Field(default=None, sa_type=UtcDateTime)
@@ -93,7 +103,9 @@ class ComplaintRound(SQLModel, table=True):
     missed: list = Field(default_factory=list, sa_type=AnyJSON)  # {"owed", "due_at", "at"}: staff were told
 
     ladder_since: datetime | None = Field(default=None, sa_type=UtcDateTime)  # begun, or taken up again
-    told: list = Field(default_factory=list, sa_type=AnyJSON)  # {"level", "who", "at", "why"}: the ladder's notices
+    told: list = Field(
+        default_factory=list, sa_type=AnyJSON
+    )  # {"level", "who", "at", "why"}: the ladder's notices
     acknowledged_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     acknowledged_by: str | None = None
 
@@ -103,7 +115,9 @@ class ComplaintRound(SQLModel, table=True):
     return_no: str | None = None  # the after-sales case that carries it out
     call_until: datetime | None = Field(default=None, sa_type=UtcDateTime)  # the seven days of rule 100
     next_call_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    calls: list = Field(default_factory=list, sa_type=AnyJSON)  # {"at", "by", "outcome", "later_at", "text", …}
+    calls: list = Field(
+        default_factory=list, sa_type=AnyJSON
+    )  # {"at", "by", "outcome", "later_at", "text", …}
     surveyed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     outcome: str | None = None  # of the callback: satisfied, problem, refused, unanswered
     satisfaction: int | None = None  # 1 to 5, where the customer gave one

@@ -34,7 +34,9 @@ class OutboxMessage(SQLModel, table=True):
     recipient: str | None = None  # a colleague's name or role; None: whoever serves the channel
     key: str = Field(unique=True)  # the idempotency key
     owed_at: datetime = Field(sa_type=UtcDateTime)
-    not_before: datetime | None = Field(default=None, sa_type=UtcDateTime)  # the recipient is off duty until then
+    not_before: datetime | None = Field(
+        default=None, sa_type=UtcDateTime
+    )  # the recipient is off duty until then
     recorded_at: datetime = Field(sa_type=UtcDateTime)
     only_while: list = Field(sa_type=AnyJSON)
     payload: dict = Field(sa_type=AnyJSON)

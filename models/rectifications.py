@@ -45,5 +45,7 @@ class Rectification(SQLModel, table=True):
     counted_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
     owner: str | None = None
     due_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    progress: list = Field(default_factory=list, sa_type=AnyJSON)  # {"at", "by", "text"}, fed back until it is done
+    progress: list = Field(
+        default_factory=list, sa_type=AnyJSON
+    )  # {"at", "by", "text"}, fed back until it is done
     finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

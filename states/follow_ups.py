@@ -27,16 +27,26 @@ class MoveTimer:
 
 
 @dataclass(frozen=True, slots=True)
-class Owe:
-    """A notice or a command for the outside world, one of a kind in a change.
+class CancelTimer:
+    """Nothing of this kind is waited for any more."""
 
-    It stays true while the case is in one of the states `only_while` names; in all of them when empty.
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Owe:
+    """A notice or a command for the outside world, one of a kind and recipient in a change.
+
+    It stays true while the case is in one of the states `only_while` names; in all of them when empty. `to` is a
+    colleague by name or role; it leaves `not_before` that one is on duty.
     """
 
     what: str
     channel: str
     payload: dict = field(default_factory=dict)
     only_while: tuple[str, ...] = ()
+    to: str | None = None
+    not_before: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +129,7 @@ class SettleRefund:
 FollowUp = (
     SetTimer
     | MoveTimer
+    | CancelTimer
     | Owe
     | PlaceHold
     | LiftHold

@@ -56,10 +56,15 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """A kind of timer: what it triggers, and in which states it has a meaning (elsewhere it is cancelled)."""
+    """A kind of timer: what it triggers, and in which states it has a meaning (elsewhere it is cancelled).
+
+    `when_reached`: it stands for the moment we get to it, not for the one it fell due, for it tells a colleague to
+    do something now. So a stop of the system makes nobody be told at a time gone by.
+    """
 
     trigger: str
     while_in: tuple[str, ...]
+    when_reached: bool = False
 
 
 Guard = Callable[[Case, Asked], Iterable[Reason]]
