@@ -8,10 +8,15 @@ from datetime import UTC, tzinfo
 from sqlalchemy import Connection, select
 
 from flows.policy_store import VERSIONS, current_policy, unknown_shop
-from models import Order, Return
+from models import Complaint, Order, Rectification, Return
 from states.errors import BadInput, NotFound
 
-TABLES = {"order": Order.__table__, "return": Return.__table__}
+TABLES = {
+    "order": Order.__table__,
+    "return": Return.__table__,
+    "complaint": Complaint.__table__,
+    "rectification": Rectification.__table__,
+}
 
 
 @dataclass(frozen=True, slots=True)

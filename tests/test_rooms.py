@@ -19,6 +19,9 @@ WRITERS = {
     "flows/ledger.py",
     "flows/order_cases.py",
     "flows/return_cases.py",
+    "flows/complaint_cases.py",
+    "flows/complaint_acts.py",  # settles a complaint and opens its return in one transaction, through advance
+    "flows/digests.py",  # puts what many notices say into one
     "flows/refund_rows.py",
     "flows/refunds.py",  # marks as sent what it is about to send
     "flows/sweep.py",  # puts a timer off when its case could not be worked on
