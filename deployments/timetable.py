@@ -1,7 +1,7 @@
 """The timetable: which flow runs when, built from the shops' policies and kept on the Prefect server.
 
-Payments, refunds, returns and whatever is late are swept by one deployment each, for all shops; each shop has one of
-its own for its cut-off:
+Payments, refunds, returns, complaints and whatever is late are swept by one deployment each, for all shops; each shop
+has one of its own for its cut-off:
 
 * Overlap. Sweeps come every few minutes, so a run that would overlap is dropped (CANCEL_NEW): the
   next one does its work. A cut-off comes once a day, so a run that would overlap waits (ENQUEUE). With one
@@ -44,16 +44,12 @@ from prefect.deployments.runner import EntrypointType, RunnerDeployment
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
 from deployments.worker import TYPE, InProcessWorker
-from flows.scheduled import (
-    BY_HAND,
-    TIMED,
-    chase_returns,
-    dispatch_cutoff,
-    release_refunds,
-    remind_unpaid,
-    watch_orders,
-)
+from flows import scheduled, scheduled_complaints
+from flows.scheduled import chase_returns, dispatch_cutoff, release_refunds, remind_unpaid, watch_orders
+from flows.scheduled_complaints import complaint_callbacks, complaint_escalations
 
+TIMED = (*scheduled.TIMED, *scheduled_complaints.TIMED)  # what must be on it
+BY_HAND = (*scheduled.BY_HAND, *scheduled_complaints.BY_HAND)
 ANY_DAY = date(2000, 1, 1)
 PAGE = 200  # deployments the server tells at a time
 LATE = (5, 15, 30, 60, 120)  # minutes after a cut-off
@@ -88,6 +84,8 @@ def timetable(shops: Iterable[Shop]) -> list[RunnerDeployment]:
         _deployment(release_refunds, "every-5-minutes", [_every(5, after=2)], ONE_AT_A_TIME_ELSE_DROP),
         _deployment(watch_orders, "every-10-minutes", [_every(10, after=4)], ONE_AT_A_TIME_ELSE_DROP),
         _deployment(chase_returns, "every-10-minutes", [_every(10, after=9)], ONE_AT_A_TIME_ELSE_DROP),
+        _deployment(complaint_escalations, "every-5-minutes", [_every(5, after=3)], ONE_AT_A_TIME_ELSE_DROP),
+        _deployment(complaint_callbacks, "every-10-minutes", [_every(10, after=6)], ONE_AT_A_TIME_ELSE_DROP),
         *(_of_shop(shop, shop.name, [_daily(shop)]) for shop in shops),
         *(_of_shop(shop, f"{shop.name}-late", [_daily(shop, late) for late in LATE]) for shop in shops),
         *(_deployment(flow, BY_HAND_NAME) for flow in (*TIMED, *BY_HAND)),

@@ -1,7 +1,7 @@
 """The flows as Prefect runs them: the same plain functions, with a parameter form, progress and a table.
 
-A scheduled run, a run from the form and `kefu run` do the same thing. What a flow has to know of the run it is in
-is in `flow_runs.py`, what an operator sees beside it in `flow_tables.py`.
+What their forms ask is in `flow_forms.py`, what a flow has to know of the run it is in in `flow_runs.py`, what an
+operator sees beside it in `flow_tables.py`. Those of complaints are in `scheduled_complaints.py`.
 """
 
 from __future__ import annotations
@@ -10,45 +10,23 @@ import os
 
 os.environ.setdefault("DO_NOT_TRACK", "1")  # Prefect's SDK reports to the outside world unless told not to
 
-from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo
+from typing import Literal
 
 from prefect import flow
 from prefect.states import State
-from pydantic import BeforeValidator, WithJsonSchema
 
-from flows import clock
 from flows.dispatch_cutoff import dispatch_cutoff as cutoff_plainly
-from flows.flow_runs import answered, as_of_or_scheduled, ended, run_batch, run_id
-from flows.flow_tables import publish_cutoff, publish_import, publish_refunds, publish_sweep
+from flows.flow_forms import Name, Text, asked, in_the_shops_zone, swept, zones
+from flows.flow_runs import answered, ended, run_id
+from flows.flow_tables import publish_cutoff, publish_import, publish_refunds
 from flows.order_import import import_orders as import_plainly
 from flows.order_watch import watch_orders as watch_plainly
 from flows.payment_reminders import remind_unpaid as remind_plainly
-from flows.policy_store import current_policies
 from flows.return_steps import chase_returns as chase_plainly
 from flows.return_steps import release_refunds as release_plainly
 from flows.return_steps import return_case as case_plainly
-from flows.sweep import SweepReport
 from models.database import engine_from_env
-from states.errors import BadInput
-
-
-def _digits_are_text(value: Any) -> Any:
-    # `prefect deployment run -p case_no=4711` sends a number
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-# One plain text field in the form (`str | None` would be a choice of two); empty means none.
-Text = Annotated[
-    str | None,
-    BeforeValidator(_digits_are_text),
-    WithJsonSchema({"type": "string"}),
-]
-
-# What has to be named.
-Name = Annotated[str, BeforeValidator(_digits_are_text)]
 
 Format = Literal["auto", "taobao", "tmall", "olist", "kefu"]
 
@@ -68,7 +46,7 @@ def remind_unpaid(
         as_of: the moment the run stands for; its scheduled time, or now, when empty.
         dry_run: show what would be done, do nothing.
     """
-    return answered(lambda: _sweep(remind_plainly, shop, case_no, as_of, dry_run))
+    return answered(lambda: swept(remind_plainly, shop, case_no, as_of, dry_run))
 
 
 @flow(name="watch-orders")
@@ -86,7 +64,7 @@ def watch_orders(
         as_of: the moment the run stands for; its scheduled time, or now, when empty.
         dry_run: show what would be done, do nothing.
     """
-    return answered(lambda: _sweep(watch_plainly, shop, case_no, as_of, dry_run))
+    return answered(lambda: swept(watch_plainly, shop, case_no, as_of, dry_run))
 
 
 @flow(name="dispatch-cutoff")
@@ -106,8 +84,8 @@ def dispatch_cutoff(
     """
 
     def sweep() -> State:
-        report = cutoff_plainly(engine_from_env(), **_asked(shop, case_no, as_of, dry_run))
-        return ended(report, publish_cutoff(report, _zones()))
+        report = cutoff_plainly(engine_from_env(), **asked(shop, case_no, as_of, dry_run))
+        return ended(report, publish_cutoff(report, zones()))
 
     return answered(sweep)
 
@@ -127,7 +105,7 @@ def release_refunds(
         as_of: the moment the run stands for; its scheduled time, or now, when empty.
         dry_run: show what would be done, do nothing.
     """
-    return answered(lambda: _sweep(release_plainly, shop, case_no, as_of, dry_run, publish=publish_refunds))
+    return answered(lambda: swept(release_plainly, shop, case_no, as_of, dry_run, publish=publish_refunds))
 
 
 @flow(name="chase-returns")
@@ -145,7 +123,7 @@ def chase_returns(
         as_of: the moment the run stands for; its scheduled time, or now, when empty.
         dry_run: show what would be done, do nothing.
     """
-    return answered(lambda: _sweep(chase_plainly, shop, case_no, as_of, dry_run))
+    return answered(lambda: swept(chase_plainly, shop, case_no, as_of, dry_run))
 
 
 @flow(name="return-case")
@@ -163,7 +141,7 @@ def return_case(
         as_of: the moment the run stands for; now when empty.
         dry_run: show what would be done, do nothing.
     """
-    return answered(lambda: _sweep(case_plainly, shop, case_no, as_of, dry_run, publish=publish_refunds))
+    return answered(lambda: swept(case_plainly, shop, case_no, as_of, dry_run, publish=publish_refunds))
 
 
 @flow(name="import-orders")
@@ -186,7 +164,7 @@ def import_orders(
 
     def read() -> State:
         engine = engine_from_env()
-        moment = until and _in_the_shops_zone(until, shop, "until")
+        moment = until and in_the_shops_zone(until, shop, "until")
         report = import_plainly(
             engine, file, shop, format=format, encoding=encoding, until=moment, flow_run=run_id()
         )
@@ -195,48 +173,6 @@ def import_orders(
     return answered(read)
 
 
-# What must be on the timetable, and what is started by hand.
+# what must be on the timetable, and what is started by hand
 TIMED = (remind_unpaid, dispatch_cutoff, watch_orders, release_refunds, chase_returns)
 BY_HAND = (import_orders, return_case)
-
-
-def _sweep(
-    step: Callable[..., SweepReport], *asked: Any, publish: Callable[[Any], str] = publish_sweep
-) -> State:
-    report = step(engine_from_env(), **_asked(*asked))
-    return ended(report, publish(report))
-
-
-def _asked(shop: str | None, case_no: str | None, as_of: datetime | None, dry_run: bool) -> dict[str, Any]:
-    """The arguments of a plain timed step."""
-    if as_of is not None:
-        as_of = _in_the_shops_zone(as_of, shop, "as_of")
-        if not dry_run:
-            clock.not_in_the_future(as_of, "as_of")
-    return {
-        "shop": shop or None,  # a form that was touched sends an empty text
-        "case_no": case_no or None,
-        "as_of": as_of_or_scheduled(as_of),
-        "dry_run": dry_run,
-        "run_batch": run_batch,
-        "flow_run": run_id(),
-    }
-
-
-def _in_the_shops_zone(at: datetime, shop: str | None, what: str) -> datetime:
-    """A time without offset is meant in the shop's zone, as on the command line."""
-    if at.tzinfo is not None:
-        return at
-    zones = {zone for name, zone in _zones().items() if shop in (None, "", name)}
-    if len(zones) != 1:
-        raise BadInput(
-            f"{what}: {at.isoformat()} has no offset, and the shops are in several zones; "
-            f"write for example {at.isoformat()}+08:00",
-            code="naive_time",
-            where=what,
-        )
-    return at.replace(tzinfo=zones.pop())
-
-
-def _zones() -> dict[str, ZoneInfo]:
-    return {policies.name: policies.zone for policies in current_policies(engine_from_env())}

@@ -1,5 +1,6 @@
 """The timed steps by the names they have in the timetable, on the command line and in Prefect."""
 
+from flows.complaint_steps import complaint_callbacks, complaint_case, complaint_escalations
 from flows.dispatch_cutoff import dispatch_cutoff
 from flows.order_watch import watch_orders
 from flows.payment_reminders import remind_unpaid
@@ -11,6 +12,15 @@ TIMED_STEPS = {
     "watch-orders": watch_orders,
     "release-refunds": release_refunds,
     "chase-returns": chase_returns,
+    "complaint-escalations": complaint_escalations,
+    "complaint-callbacks": complaint_callbacks,
 }
-STEPS = {**TIMED_STEPS, "return-case": return_case}  # and what only people start
-OF_RETURNS = ("release-refunds", "chase-returns", "return-case")  # all others are about orders
+# and what only people start
+STEPS = {**TIMED_STEPS, "return-case": return_case, "complaint-case": complaint_case}
+OF_RETURNS = ("release-refunds", "chase-returns", "return-case")
+OF_COMPLAINTS = ("complaint-escalations", "complaint-callbacks", "complaint-case")
+KIND_OF = {
+    **dict.fromkeys(STEPS, "order"),
+    **dict.fromkeys(OF_RETURNS, "return"),
+    **dict.fromkeys(OF_COMPLAINTS, "complaint"),
+}

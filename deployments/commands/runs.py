@@ -16,7 +16,7 @@ from flows.order_import import ImportReport, import_orders
 from flows.replay import replay as live_through
 from flows.scope import find_scope, zone_of
 from flows.sweep import SweepReport
-from flows.timed_steps import OF_RETURNS, STEPS
+from flows.timed_steps import KIND_OF, STEPS
 from models.database import engine_from_env, reading
 from states.errors import BadInput
 
@@ -78,7 +78,7 @@ def run(
     flow: Annotated[str, typer.Argument(metavar="FLOW", help=", ".join(STEPS))],
     shop: Annotated[str | None, typer.Option("--shop")] = None,
     case: Annotated[
-        str | None, typer.Option("--case", help="Only this order, or this after-sales case.")
+        str | None, typer.Option("--case", help="Only this order, after-sales case or complaint.")
     ] = None,
     as_of: Annotated[
         str | None, typer.Option("--as-of", help="The moment the run stands for; now when empty.")
@@ -92,7 +92,7 @@ def run(
             f"there is no flow {flow!r}; known: {', '.join(STEPS)}", code="unknown_flow", where=flow
         )
     with reading(engine_from_env()) as connection:
-        scope = find_scope(connection, shop, case, "return" if flow in OF_RETURNS else "order")
+        scope = find_scope(connection, shop, case, KIND_OF[flow])
         zone = zone_of(connection, scope.shop)
     moment = clock.read_time(as_of, zone, what="--as-of") if as_of else clock.now()
     if not dry_run:

@@ -164,7 +164,7 @@ def test_the_day_is_a_working_day_and_over():
 
 
 def test_a_day_under_prefect_gives_every_sample_its_fate(prefect, tmp_path: Path):
-    from flows.scheduled import BY_HAND, TIMED
+    from deployments.timetable import BY_HAND, TIMED
 
     prepare(say=lambda _: None)
     deploy(paused=True)

@@ -66,7 +66,7 @@ def test_no_two_sweeps_start_in_the_same_minute():
         if "every" in deployment.name
         for minute in minutes(schedule.schedule.cron)
     ]
-    assert len(starts) == len(set(starts)) == 2 * 12 + 2 * 6
+    assert len(starts) == len(set(starts)) == 3 * 12 + 3 * 6
 
 
 def minutes(cron: str) -> range:
@@ -78,7 +78,7 @@ def minutes(cron: str) -> range:
 def test_every_flow_of_the_project_is_either_timed_or_by_hand():
     from prefect import Flow
 
-    from flows.scheduled import BY_HAND, TIMED
+    from deployments.timetable import BY_HAND, TIMED
     from flows.timed_steps import TIMED_STEPS
 
     modules = [import_module(m.name) for m in pkgutil.walk_packages(flows.__path__, "flows.")]
@@ -125,7 +125,7 @@ def test_two_shops_closing_in_the_same_minute_do_not_share_a_limit():
 
 
 def test_the_form_has_a_description_for_every_field_and_nothing_is_required():
-    from flows.scheduled import TIMED
+    from deployments.timetable import TIMED
 
     for flow in TIMED:
         schema = planned()[f"{flow.name}/by-hand"]._parameter_openapi_schema
