@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import select
 
+from deployments.demo_complaints import complaints_table, first_complaint, work_at_the_complaints_desk
 from deployments.demo_returns import (
     first_case,
     how_to_pay,
@@ -30,7 +31,11 @@ from models.database import engine_from_env, home, reading
 
 MOMENTS = (time(10, 30), time(12), time(16), time(17), time(20), time(11, 30))  # the last one on the next day
 CUTOFFS = {time(16): "urumqi-kitchen", time(17): "bag-studio"}
-SWEEPS = (("remind-unpaid", "watch-orders"), ("release-refunds", "chase-returns"))  # two side by side
+SWEEPS = (  # two side by side
+    ("remind-unpaid", "watch-orders"),
+    ("release-refunds", "chase-returns"),
+    ("complaint-escalations", "complaint-callbacks"),
+)
 PATIENCE = 120.0  # seconds for one flow run
 
 console = Console()
@@ -53,6 +58,7 @@ def demo(*, once: bool = False, port: int | None = None) -> None:
             _show_runs(day, list(_live_through(day, exports)), running.url)
             _show_orders(day)
             console.print(returns_table(engine_from_env(), day))
+            console.print(complaints_table(engine_from_env(), day))
             console.print("kefu explain NUMBER tells why, with KEFU_HOME=.kefu/demo", style="dim")
             how_to_pay(_say)
             _say(f"\nThe operators' window: {running.url}")
@@ -80,6 +86,7 @@ def _live_through(day: date, exports: dict[str, Path]) -> Iterator[Ran]:
     for moment in _moments(day):
         as_of = moment.isoformat()
         work_at_the_desk(engine_from_env(), day, moment, _say)
+        work_at_the_complaints_desk(engine_from_env(), day, moment, _say)
         imports = [
             ("import-orders/by-hand", {"file": str(path), "shop": shop, "until": as_of})
             for shop, path in exports.items()
@@ -92,6 +99,9 @@ def _live_through(day: date, exports: dict[str, Path]) -> Iterator[Ran]:
             yield from _run([("return-case/by-hand", {"case_no": case_no, "shop": shop, "as_of": as_of})])
         for sweeps in SWEEPS:
             yield from _run([(f"{sweep}/by-hand", {"as_of": as_of}) for sweep in sweeps])
+        if moment.date() > day:
+            shop, case_no = first_complaint(day)
+            yield from _run([("complaint-case/by-hand", {"case_no": case_no, "shop": shop, "as_of": as_of})])
 
 
 def _moments(day: date) -> Iterator[datetime]:

@@ -24,7 +24,6 @@ from states.return_states import GIVEN_UP
 
 Say = Callable[[str], None]
 ORDERS, RETURNS = Order.__table__, Return.__table__
-WHO = "李娜"
 THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
 A_SERVICE_TO_TRY = ".venv/bin/python -m tests.payment_service --port 8099 --ledger .kefu/demo/paid.jsonl"
 
@@ -56,9 +55,9 @@ def work_at_the_desk(engine: Engine, day: date, until: datetime, say: Say) -> No
 
 def _do(engine: Engine, shop: str, order_no: str, case_no: str, step: Step, at: str) -> None:
     if step.trigger == "open":
-        open_return(engine, order_no, shop=shop, at=at, by=WHO, **step.facts)
+        open_return(engine, order_no, shop=shop, at=at, by=step.by, **step.facts)
     else:
-        act(engine, case_no, step.trigger, facts=step.facts, at=at, by=WHO, shop=shop, hand=RETURNS_HAND)
+        act(engine, case_no, step.trigger, facts=step.facts, at=at, by=step.by, shop=shop, hand=RETURNS_HAND)
 
 
 def _case_of(engine: Engine, shop: str, order_no: str) -> tuple[str, set[str]] | None:

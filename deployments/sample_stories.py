@@ -1,4 +1,4 @@
-"""The sample orders of one day, of every fate the two lifecycles know; persons and numbers are made up."""
+"""The sample orders of one day, of every fate the lifecycles know; persons and numbers are made up."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Step:
-    """What the after-sales desk is asked or told. Times are (days from the day, clock)."""
+    """What a desk is asked or told. Times are (days from the day, clock)."""
 
     when: tuple[int, str]
     trigger: str
     facts: dict[str, Any]
+    by: str = "李娜"
 
 
 def asks(days: int, clock: str, reason: str, **told: Any) -> Step:
@@ -20,9 +21,14 @@ def asks(days: int, clock: str, reason: str, **told: Any) -> Step:
     return Step((days, clock), "open", {"reason": reason, **told})
 
 
-def then(days: int, clock: str, trigger: str, **facts: str) -> Step:
+def complains(days: int, clock: str, nature: str, words: str, **told: Any) -> Step:
+    """A buyer's complaint."""
+    return Step((days, clock), "register", {"nature": nature, "words": words, **told})
+
+
+def then(days: int, clock: str, trigger: str, by: str = "李娜", **facts: str) -> Step:
     """What is told or decided about it later."""
-    return Step((days, clock), trigger, facts)
+    return Step((days, clock), trigger, facts, by)
 
 
 PHOTO, NOTE = ("photo=https://example.com/photo.jpg",), ("delivery_note=https://example.com/note.jpg",)
@@ -46,6 +52,7 @@ class Sample:
     message: str = ""
     no: str = field(default="", compare=False)
     desk: tuple[Step, ...] = ()  # what the buyer wants afterwards, and what comes of it
+    complaint: tuple[Step, ...] = ()  # what the buyer complains of or asks, and what is done about it
 
 
 BAG_STUDIO = (
@@ -90,7 +97,15 @@ URUMQI_KITCHEN = (
         (0, "16:20"),
         (0, "18:05"),
     ),
-    Sample("message 先别发货: held", (0, "13:00"), (0, "13:02"), 6_600, message="先别发货，等我通知"),
+    Sample(
+        "message 先别发货: held",
+        *((0, "13:00"), (0, "13:02"), 6_600),
+        message="先别发货，等我通知",
+        complaint=(
+            complains(0, "13:10", None, "能不能晚上再送?", intake="query", channel="wechat"),
+            then(0, "13:20", "answer", text="可以,已备注晚上配送"),
+        ),
+    ),
     Sample(
         "no phone number: not verified, a person has to ask", (0, "14:00"), (0, "14:03"), 6_100, phone=None
     ),
@@ -125,6 +140,13 @@ BAGS_THAT_COME_BACK = (
         shipped=(-7, "17:30"),
         delivered=(-3, "12:00"),
         desk=(asks(-1, "11:00", "quality", evidence=PHOTO),),
+        complaint=(
+            complains(-2, "10:30", "quality", "才背两天就开线了", channel="phone"),
+            then(-2, "10:40", "acknowledge"),
+            then(-2, "10:50", "respond", text="已致歉,请买家拍照"),
+            then(-2, "16:00", "resolve", remedy="explanation", text="已说明退换办法,收到照片后办理"),
+            then(0, "15:10", "call", by="赵敏", outcome="problem", text="还没有收到退货地址"),
+        ),
     ),
     Sample(
         "not liked: the parcel is on its way back",
@@ -136,6 +158,7 @@ BAGS_THAT_COME_BACK = (
             then(-3, "10:50", "approve"),  # a person: the export does not tell when it was received
             then(-2, "15:00", "track", waybill="SF1390000000001", carrier="顺丰速运"),
         ),
+        complaint=(complains(0, "10:20", "attitude", "客服半天不回话,态度还差", channel="chat"),),
     ),
     Sample(
         "not liked: came back as described, paid back",
@@ -148,6 +171,12 @@ BAGS_THAT_COME_BACK = (
             then(-4, "15:00", "track", waybill="SF1390000000002", carrier="顺丰速运"),
             then(0, "10:40", "receive"),
             then(0, "14:00", "inspect", finding="as_described"),
+        ),
+        complaint=(
+            complains(-2, "11:20", "packaging", "外包装压扁了", channel="app"),
+            then(-2, "11:30", "acknowledge"),
+            then(-2, "14:00", "resolve", remedy="apology", text="已致歉,并反馈给仓库"),
+            then(0, "15:30", "call", by="赵敏", outcome="satisfied", satisfaction="5"),
         ),
     ),
     Sample(
@@ -190,6 +219,12 @@ DISHES_THAT_DISPLEASE = (
         shipped=(-1, "16:20"),
         delivered=(-1, "18:00"),
         desk=(asks(0, "11:30", "quality", kind="compensation", amount_fen=1_000, evidence=PHOTO),),
+        complaint=(
+            complains(0, "11:35", "spoiled", "打开就是馊的,孩子吃了一口!", channel="phone"),
+            then(0, "12:10", "acknowledge", by="陈总"),
+            then(0, "12:15", "respond", by="陈总", text="已电话致歉,建议就医并保留票据"),
+            then(0, "15:00", "resolve", by="陈总", remedy="compensation", text="同意补偿,并召回同批次"),
+        ),
     ),
     Sample(
         "not in the parcel, no delivery note yet: reminded the next morning",

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from orders_told import rows
 
 from deployments.demo import _live_through
 from deployments.demo_returns import keep_from_real_payments
@@ -144,6 +145,7 @@ CASES = [
     "refunding", "cooling", "withdrawn", "requested", "awaiting_parcel", "in_transit", "refunding", "inspected",
     "reshipping", "refunding", "declined", "refunding", "evidence_needed",
 ]
+COMPLAINTS = ["escalated", "escalated", "closed", "answered", "resolved"]
 # fmt: on
 
 
@@ -172,13 +174,14 @@ def test_a_day_under_prefect_gives_every_sample_its_fate(prefect, tmp_path: Path
     exports = write_samples(tmp_path / "samples", day)
     with prefect.worker():
         ran = list(_live_through(day, exports))
-        first, cases = fates(day), cases_of(day)
+        first, cases, complaints = fates(day), cases_of(day), complaints_of()
         list(islice(_live_through(day, exports), 9))  # again, and harmless
     assert [run for run in ran if run.state != "Completed"] == []
     assert {run.flow for run in ran} == {flow.name for flow in (*TIMED, *BY_HAND)}
-    assert (fates(day), cases_of(day)) == (first, cases)
+    assert (fates(day), cases_of(day), complaints_of()) == (first, cases, complaints)
     assert first == FATES
     assert cases == CASES
+    assert complaints == COMPLAINTS
 
 
 def fates(day) -> dict[str, list[str]]:
@@ -191,6 +194,14 @@ def fates(day) -> dict[str, list[str]]:
     with reading(engine_from_env()) as connection:
         states = {row.no: str(row.state) for row in connection.execute(select(c.no, c.state))}
     return {shop: [states[no] for no, _ in orders_of(shop, day)] for shop in SHOPS}
+
+
+def complaints_of() -> list[str]:
+    """Where the samples' complaints are, in the sequence of their orders."""
+    from models import Complaint
+    from models.database import engine_from_env
+
+    return [row.state for row in sorted(rows(engine_from_env(), Complaint), key=lambda row: row.no)]
 
 
 def cases_of(day) -> list[str]:

@@ -238,7 +238,12 @@ def test_a_resolution_may_open_the_return_case_that_carries_it_out(engine):
     act(engine, "1-C1", "resolve", facts=facts, at=RESOLVED_AT.isoformat(), by="li")
     assert rounds(engine)[0].return_no == "1-R1"
     [opened] = rows(engine, Return)
-    assert (opened.no, opened.kind, opened.reason, opened.asked_fen) == ("1-R1", "compensation", "quality", 1000)
+    assert (opened.no, opened.kind, opened.reason, opened.asked_fen) == (
+        "1-R1",
+        "compensation",
+        "quality",
+        1000,
+    )
 
 
 def test_a_remedy_that_the_rules_decline_is_not_promised(engine):

@@ -1,0 +1,106 @@
+"""The complaints desk of the demonstration: what its buyers complain of, and where each complaint is in the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import date, datetime
+
+from rich.table import Table
+from sqlalchemy import Connection, Engine, select
+
+from deployments.sample_stories import SHOPS, Sample, Step
+from deployments.samples import ZONE, moment, orders_of
+from flows.complaint_acts import act
+from flows.complaint_desk import register
+from models import Complaint, Order, StateChange, Timer
+from models.database import reading
+from states.errors import KefuError
+
+Say = Callable[[str], None]
+COMPLAINTS, ORDERS = Complaint.__table__, Order.__table__
+TIMERS, CHANGES = Timer.__table__, StateChange.__table__
+
+
+def work_at_the_complaints_desk(engine: Engine, day: date, until: datetime, say: Say) -> None:
+    """All that this desk was told by then; what it has done already is left alone."""
+    for shop, no, sample in _stories(day):
+        for step in sample.complaint:
+            at = moment(day, step.when)
+            found = _complaint_of(engine, shop, no) if at <= until else None
+            if found is None:  # later, or its order is in the next import
+                break
+            complaint_no, done = found
+            try:
+                if step.trigger not in done:
+                    _do(engine, shop, no, complaint_no, step, at.isoformat())
+            except KefuError as error:  # begun on another day, and gone on by itself since
+                say(f"  {error}")
+
+
+def _do(engine: Engine, shop: str, order_no: str, complaint_no: str, step: Step, at: str) -> None:
+    if step.trigger == "register":
+        register(engine, order_no=order_no, shop=shop, at=at, by=step.by, **step.facts)
+    else:
+        act(engine, complaint_no, step.trigger, facts=step.facts, at=at, by=step.by, shop=shop)
+
+
+def _complaint_of(engine: Engine, shop: str, order_no: str) -> tuple[str, set[str]] | None:
+    """The number of the order's first complaint and what has happened to it; None when there is no such order."""
+    o, c, h = ORDERS.c, COMPLAINTS.c, CHANGES.c
+    with reading(engine) as connection:
+        order = connection.scalar(select(o.id).where(o.no == order_no, o.shop == shop))
+        if order is None:
+            return None
+        found = connection.execute(select(c.id, c.no).where(c.order_id == order).order_by(c.id)).first()
+        if not found:
+            return "", set()
+        happened = select(h.trigger).where(h.case_kind == "complaint", h.case_id == found.id)
+        return found.no, set(connection.scalars(happened))
+
+
+def first_complaint(day: date) -> tuple[str, str]:
+    """A complaint to look after by hand: its shop and its number."""
+    shop, no, _ = next(_stories(day))
+    return shop, f"{no}-C1"
+
+
+def complaints_table(engine: Engine, day: date) -> Table:
+    """Each complaint beside what was said: its grade, where it is, who handles it, and what it waits for."""
+    table = Table(
+        "complaint",
+        "what was said",
+        "grade",
+        "is now",
+        "handler",
+        "waits for",
+        title="Where the complaints are",
+    )
+    table.title_justify = "left"
+    c, o = COMPLAINTS.c, ORDERS.c
+    with reading(engine) as connection:
+        for shop, no, sample in _stories(day):
+            mine = select(COMPLAINTS).join(ORDERS, o.id == c.order_id).where(o.no == no, o.shop == shop)
+            for row in connection.execute(mine.order_by(c.id)):
+                said = sample.complaint[0].facts["words"]
+                waits = _waits_for(connection, row.id)
+                table.add_row(row.no, said, row.grade or row.intake, row.state, row.handler or "", waits)
+    return table
+
+
+def _waits_for(connection: Connection, complaint_id: int) -> str:
+    t = TIMERS.c
+    waiting = select(t.kind, t.due_at).where(
+        *(
+            t.case_kind == "complaint",
+            t.case_id == complaint_id,
+            t.done_at.is_(None),
+            t.cancelled_at.is_(None),
+        )
+    )
+    timer = connection.execute(waiting.order_by(t.due_at)).first()
+    return f"{timer.kind.replace('_', ' ')} {timer.due_at.astimezone(ZONE):%m-%d %H:%M}" if timer else ""
+
+
+def _stories(day: date) -> Iterator[tuple[str, str, Sample]]:
+    """The samples that somebody complains of."""
+    return ((shop, no, sample) for shop in SHOPS for no, sample in orders_of(shop, day) if sample.complaint)
