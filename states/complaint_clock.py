@@ -9,6 +9,12 @@ from states.policies.complaint_deadlines import Countdown, Pause
 from states.policies.complaint_ladders import LadderNotice, LadderPolicy
 from states.policies.complaint_terms import Grade, IntakeClass, Owed
 
+CHASES = {
+    "chase_response": Owed.FIRST_RESPONSE,
+    "chase_promise": Owed.PROMISED_CALLBACK,
+    "chase_update": Owed.NEXT_UPDATE,
+    "chase_resolution": Owed.RESOLUTION,
+}
 DUE = {  # where a round keeps its deadlines
     Owed.FIRST_RESPONSE: "respond_by",
     Owed.PROMISED_CALLBACK: "call_by",
@@ -73,6 +79,19 @@ def _counted_from(round_, owed: Owed) -> datetime | None:
             missed = [instant(m["at"]) for m in round_.missed if m["owed"] == owed]
             return max([round_.began_at, round_.last_word_at or round_.began_at, *missed])
     return round_.began_at
+
+
+def is_awaited(case, owed: Owed) -> bool:
+    """Whether the customer still waits for it in this round."""
+    round_ = case.current
+    match owed:
+        case Owed.FIRST_RESPONSE:
+            return round_.responded_at is None
+        case Owed.PROMISED_CALLBACK:
+            return round_.promised_at is not None
+        case Owed.NEXT_UPDATE:
+            return round_.responded_at is not None
+    return is_complaint(case)
 
 
 def is_missed(round_, owed: Owed) -> bool:

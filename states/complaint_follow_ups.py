@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from states.complaint_clock import (
+    CHASES,
     DUE,
+    is_awaited,
     is_complaint,
     is_missed,
     ladder_of,
@@ -15,7 +17,6 @@ from states.complaint_clock import (
     tellable_at,
     told_of,
 )
-from states.complaint_records import CHASES
 from states.complaint_refusals import ACKNOWLEDGED
 from states.complaint_states import AT_WORK, OVER, SETTLED, ComplaintTimer
 from states.complaint_states import ComplaintState as S
@@ -86,16 +87,10 @@ def follow_ups(case, change: Change) -> list[FollowUp]:
 def _clock(case, change: Change) -> list[FollowUp]:
     """What is waited for, as it stands after any change: nothing of it that is done, paused or missed."""
     round_ = case.current
-    waits = {
-        Owed.FIRST_RESPONSE: round_.responded_at is None,
-        Owed.PROMISED_CALLBACK: round_.promised_at is not None,
-        Owed.NEXT_UPDATE: round_.responded_at is not None,
-        Owed.RESOLUTION: is_complaint(case),
-    }
     rows: list[FollowUp] = []
     for owed, timer in TIMER_OF.items():
         due_at = getattr(round_, DUE[owed])
-        open_ = waits[owed] and due_at is not None and not is_missed(round_, owed)
+        open_ = is_awaited(case, owed) and due_at is not None and not is_missed(round_, owed)
         rows.append(SetTimer(timer, due_at) if open_ else CancelTimer(timer))
     return [*rows, *_ladder(case, change)]
 

@@ -6,8 +6,12 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from states.complaint_clock import (
+    CHASES,
+    DUE,
     instant,
+    is_awaited,
     is_complaint,
+    is_missed,
     is_paused,
     next_notice,
     next_step,
@@ -26,6 +30,7 @@ from states.complaint_refusals import (
     NOBODY_LEFT,
     NOT_A_COMPLAINT,
     NOT_WAITING,
+    NOTHING_LATE,
     REGISTERED,
     REMEDY_MISSING,
     RESOLVED,
@@ -105,6 +110,14 @@ def off_duty_now(case, asked: Asked) -> Iterable[Reason]:
     """Colleagues are told while they are there; of a crisis at once (rule 98)."""
     if until := off_duty_until(case, asked.at):
         yield off_duty(_local(case, until))
+
+
+def nothing_late(case, asked: Asked) -> Iterable[Reason]:
+    """Only what is still awaited and past its time is chased; at its second it is past (rules 97, 112-119)."""
+    owed, round_ = CHASES[asked.trigger], case.current
+    due_at = getattr(round_, DUE[owed])
+    if not is_awaited(case, owed) or due_at is None or asked.at < due_at or is_missed(round_, owed):
+        yield NOTHING_LATE
 
 
 def not_told_how(case, asked: Asked) -> Iterable[Reason]:

@@ -5,7 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from types import SimpleNamespace
 
-from states.complaint_clock import DUE, countdown, is_complaint, is_graver, is_paused, next_notice, next_step
+from states.complaint_clock import (
+    CHASES,
+    DUE,
+    countdown,
+    is_complaint,
+    is_graver,
+    is_paused,
+    next_notice,
+    next_step,
+)
 from states.complaint_states import OVER
 from states.complaint_states import ComplaintState as S
 from states.lifecycle import Asked, Change
@@ -16,12 +25,6 @@ from states.policies.complaint_terms import ComplaintFacts, Grade, IntakeClass, 
 
 UNANSWERED = "unanswered"  # the survey's outcome where nobody answered it
 OUTCOMES = (CallOutcome.SATISFIED, CallOutcome.PROBLEM, CallOutcome.REFUSED)
-CHASES = {
-    "chase_response": Owed.FIRST_RESPONSE,
-    "chase_promise": Owed.PROMISED_CALLBACK,
-    "chase_update": Owed.NEXT_UPDATE,
-    "chase_resolution": Owed.RESOLUTION,
-}
 
 
 def record(case, change: Change, asked: Asked) -> None:

@@ -37,6 +37,7 @@ NOBODY_LEFT = Reason(
     "everybody on the ladder has been told, and nobody has acknowledged",
     99,
 )
+NOTHING_LATE = Reason("nothing_late", "没有逾期,无需提醒", "nothing is late: nobody is to be reminded", 97)
 NO_OUTCOME = Reason(
     "no_callback_outcome",
     "没有回访结果,不能结案",
