@@ -9,10 +9,12 @@ import pytest
 import typer.main
 
 from deployments.cli import app
+from flows.complaint_desk import COMPLAINTS_HAND
 from flows.gateways.payments import TOKEN, URL
 from flows.imports.kefu import OPTIONAL, REQUIRED
 from flows.return_desk import RETURNS_HAND
 from flows.timed_steps import STEPS
+from states.complaints import complaint_lifecycle
 from states.diagrams import mermaid
 from states.orders import order_lifecycle
 from states.returns import return_lifecycle
@@ -23,11 +25,12 @@ README = (ROOT / "README.md").read_text("utf-8")
 
 def test_the_diagrams_in_the_readme_are_those_the_code_draws():
     diagrams = re.findall(r"```mermaid\n(.*?)```", README, re.S)
-    assert diagrams == [mermaid(order_lifecycle), mermaid(return_lifecycle)]
+    assert diagrams == [mermaid(order_lifecycle), mermaid(return_lifecycle), mermaid(complaint_lifecycle)]
 
 
 def test_every_flow_of_the_timetable_is_in_the_readme():
-    assert set(re.findall(r"^\| `([a-z]+-[a-z]+)` \|", README, re.M)) == {*STEPS, "import-orders"}
+    named = re.findall(r"^\| ((?:`[a-z]+-[a-z]+`(?:, )?)+) \|", README, re.M)
+    assert set(re.findall(r"[a-z]+-[a-z]+", " ".join(named))) == {*STEPS, "import-orders"}
 
 
 def test_the_settings_of_the_payment_service_are_in_the_readme():
@@ -40,15 +43,17 @@ def test_the_rooms_and_files_a_change_is_sent_to_are_there():
     assert [path for path in named if not (ROOT / path).exists()] == []
 
 
-@pytest.mark.parametrize("line", re.findall(r"^kefu (return [a-z]+|quote [a-z]+)", README, re.M))
-def test_every_command_about_returns_in_the_readme_exists(line):
+@pytest.mark.parametrize("line", re.findall(r"^kefu ((?:return|quote|complaint) [a-z]+)", README, re.M))
+def test_every_command_of_a_group_in_the_readme_exists(line):
     group, name = line.split()
     assert name in typer.main.get_command(app).commands[group].commands
 
 
-@pytest.mark.parametrize("trigger", re.findall(r"^kefu return act [0-9R-]+ ([a-z_]+)", README, re.M))
-def test_every_act_in_the_readme_is_one_a_person_may_do(trigger):
-    assert trigger in RETURNS_HAND.triggers
+@pytest.mark.parametrize(
+    ("group", "trigger"), re.findall(r"^kefu (return|complaint) act [0-9RC-]+ ([a-z_]+)", README, re.M)
+)
+def test_every_act_in_the_readme_is_one_a_person_may_do(group, trigger):
+    assert trigger in {"return": RETURNS_HAND, "complaint": COMPLAINTS_HAND}[group].triggers
 
 
 def test_our_own_format_is_documented_column_by_column():
