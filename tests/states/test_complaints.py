@@ -476,3 +476,124 @@ def test_what_tells_a_colleague_something_stands_for_the_moment_it_is_reached():
 def test_a_view_without_rounds_is_in_none():
     assert unregistered().current is None
     assert SimpleNamespace(**vars(registered())).rounds[0].number == 1
+
+
+# -- who may, and when ------------------------------------------------------------------------------
+
+BY_NAME = {  # and the state it is asked in
+    **dict.fromkeys(("acknowledge", "assign", "regrade", "escalate", "give_up", "bring_in"), S.INVESTIGATING),
+    **dict.fromkeys(("promise_call", "wait", "resolve"), S.INVESTIGATING),
+    **{"call": S.CALLBACK_DUE, "settle": S.CLOSED},
+}
+
+
+@pytest.mark.parametrize("nobody", ["", "operator", "timer", "platform"])
+@pytest.mark.parametrize("trigger", BY_NAME)
+def test_what_somebody_answers_for_is_decided_by_a_person_with_a_name(trigger, nobody):
+    at = SAID_AT + 2 * A_DAY
+    assert refusal(in_state(BY_NAME[trigger]), trigger, at, by=nobody) == ["needs_a_person"]
+    decide(in_state(BY_NAME[trigger]), trigger, at, by="王")
+
+
+@pytest.mark.parametrize(
+    ("trigger", "state"), [("call", S.RESOLVED), ("call", S.SURVEYED), ("resume", S.INVESTIGATING)]
+)
+def test_so_it_is_on_the_other_ways_there(trigger, state):
+    case = in_state(state)
+    if trigger == "resume":
+        decide(case, "wait")
+    assert refusal(case, trigger, SAID_AT + 2 * A_DAY, by="operator") == ["needs_a_person"]
+
+
+@pytest.mark.parametrize("trigger", ["answer", "become_complaint"])
+def test_a_question_is_answered_or_made_a_complaint_by_name(trigger):
+    question = registered(intake="query", nature=None)
+    assert refusal(question, trigger, by="platform") == ["needs_a_person"]
+    decide(question, trigger)
+
+
+def test_a_complaint_cannot_become_one_and_no_second_one_about_the_same():
+    assert refusal(registered(), "become_complaint") == ["is_a_complaint"]
+    question = registered(intake="query", nature=None)
+    question.twin_no = "1-C9"
+    assert refusal(question, "become_complaint") == ["already_open"]
+
+
+@pytest.mark.parametrize("trigger", ["acknowledge", "promise_call", "wait", "resolve"])
+def test_nothing_is_done_about_a_complaint_before_it_is_known(trigger):
+    assert refusal(registered(), trigger, SAID_AT - A_SECOND) == ["too_early"]
+    decide(registered(), trigger, SAID_AT)
+
+
+def test_a_question_is_not_answered_before_it_was_asked():
+    question = registered(intake="query", nature=None)
+    assert refusal(question, "answer", SAID_AT - A_SECOND) == ["too_early"]
+
+
+@pytest.mark.parametrize("trigger", ["escalate", "give_up"])
+def test_only_complaints_are_escalated(trigger):
+    assert refusal(registered(intake="query", nature=None), trigger) == ["not_a_complaint"]
+
+
+def test_the_clock_escalates_by_itself():
+    change, _ = decide(registered(), "escalate", by=MACHINE)
+    assert change.dest == S.ESCALATED
+
+
+def test_a_closed_complaint_is_not_taken_up_again_while_another_is_open_about_the_same():
+    closed = in_state(S.CLOSED)
+    closed.last_words, closed.twin_no = "又坏了", "1-C9"
+    assert refusal(closed, "reopen", closed.closed_at) == ["already_open"]
+
+
+def test_who_should_have_called_is_told_again_while_the_desk_is_there():
+    case = in_state(S.CALLBACK_DUE)
+    assert refusal(case, "chase_call", moment("03-04 20:00"), by="timer") == ["off_duty"]
+    _, rows = decide(case, "chase_call", moment("03-05 11:00"), by="timer")
+    assert owed(rows) == [("callback_overdue", "回访员"), ("callback_overdue", "客服组长")]
+
+
+@pytest.mark.parametrize(
+    ("told", "owed_now"),
+    [
+        ({"handler": None}, ("customer_wrote", "值班客服")),
+        ({"handler": "王"}, ("customer_wrote", "王")),
+        ({"handler": None, "intake": "query", "nature": None, "grade": None}, ("customer_wrote", None)),
+    ],
+)
+def test_a_further_word_goes_to_whoever_handles_it(told, owed_now):
+    case = registered(**{k: v for k, v in told.items() if k in ("intake", "nature")})
+    case.handler = told["handler"]
+    _, rows = decide(case, "hear", SAID_AT + A_MINUTE, by="platform", words="还没人理我")
+    assert owed(rows) == [owed_now]
+
+
+def test_at_night_a_further_word_waits_for_the_desk():
+    _, rows = decide(acknowledged(), "hear", moment("03-03 23:00"), by="platform", words="在吗")
+    assert [row.not_before for row in rows_of(Owe, rows)] == [moment("03-04 10:00")]
+
+
+def test_a_word_after_the_end_is_weighed_and_after_the_window_shown_to_an_operator():
+    closed = in_state(S.CLOSED)
+    _, rows = decide(closed, "hear", closed.closed_at + 20 * A_DAY, by="platform", words="又坏了")
+    assert rows == [Ask("reopen", by=MACHINE)]
+    asked = Asked("reopen", closed.closed_at + 20 * A_DAY, MACHINE)
+    with pytest.raises(GuardRefused) as no:
+        complaint_lifecycle.decide(closed, asked)
+    [note] = complaint_lifecycle.when_refused(closed, asked, no.value.reasons)
+    assert note.reason.code == "after_reopening"
+
+
+def test_a_survey_nobody_answers_is_closed_as_unanswered():
+    case = in_state(S.SURVEYED)
+    change, _ = decide(case, "lapse", SAID_AT + 14 * A_DAY, by="timer")
+    assert (change.dest, case.current.outcome) == (S.CLOSED, "unanswered")
+
+
+def test_a_late_answer_to_the_survey_that_tells_of_a_problem_takes_it_up_again():
+    case = in_state(S.SURVEYED)
+    decide(case, "lapse", SAID_AT + 14 * A_DAY, by="timer")
+    _, rows = decide(case, "answer_survey", SAID_AT + 15 * A_DAY, by="platform", outcome="problem")
+    assert rows == [Ask("reopen", by=MACHINE)]
+    _, rows = decide(case, "answer_survey", SAID_AT + 15 * A_DAY, by="platform", outcome="satisfied")
+    assert rows == []
