@@ -1,5 +1,7 @@
 """What can go wrong, by what the caller does next."""
 
+from datetime import timedelta
+
 from states.reasons import Reason
 
 
@@ -30,13 +32,22 @@ class GatewayError(OutsideFailed):
 
 
 class GatewayUnavailable(GatewayError):
-    """Ask again later, with the same idempotency key: it did not answer, or not so that we understand."""
+    """Ask again later, with the same idempotency key: it did not answer, or not so that we understand.
+
+    `retry_after`: not before so much time has passed, if it told us.
+    """
 
     def __init__(
-        self, message: str, *, unknown: bool = True, code: str = "gateway_unavailable", where: str = ""
+        self,
+        message: str,
+        *,
+        unknown: bool = True,
+        retry_after: timedelta | None = None,
+        code: str = "gateway_unavailable",
+        where: str = "",
     ) -> None:
         super().__init__(message, code=code, where=where)
-        self.unknown = unknown
+        self.unknown, self.retry_after = unknown, retry_after
 
 
 class GatewayRejected(GatewayError):

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import string
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
+from flows.clock import now
 from flows.masking import HIDDEN, mask_text
-from states.errors import GatewayRejected, GatewayUnavailable
+from states.errors import GatewayError, GatewayRejected, GatewayUnavailable
 
 if TYPE_CHECKING:  # httpx takes its time to import: only who asks waits for it
     import httpx
@@ -17,6 +22,75 @@ if TYPE_CHECKING:  # httpx takes its time to import: only who asks waits for it
 LATER = {408, 409, 425, 429}
 LONGEST = 200  # characters of theirs that we pass on
 SIGNS = string.punctuation.replace("%", "")  # of a key, told as they are
+TIME_OUT_SECONDS = 10  # to connect, and for each piece of an answer
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """Whom a notice is for, as far as we know; personal data, so none of it is ever shown (promise 9)."""
+
+    handle: str | None = field(default=None, repr=False)
+    name: str | None = field(default=None, repr=False)
+    phone: str | None = field(default=None, repr=False)
+    email: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """One notice or command as its gateway sees it, complete."""
+
+    key: str  # the idempotency key: the same at every try
+    shop: str
+    what: str
+    channel: str
+    case_kind: str
+    case_no: str
+    order_no: str | None
+    recipient: str | None  # a role or a colleague's name
+    text: str | None = field(repr=False)  # a notice as its reader gets it; None for a command
+    payload: Mapping[str, Any] = field(repr=False)
+    owed_at: datetime
+    to: Contact = Contact()
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much we ask of one destination: so many questions at once, and so many begun in a second."""
+
+    at_once: int = 20
+    per_second: float = 100
+
+
+class Gateway(Protocol):
+    """An outside party that takes what we owe. Two of the same name are the same destination."""
+
+    name: str  # "bag-studio/platform"
+    limits: Limits
+
+    async def deliver(self, owed: Owed) -> str | None:
+        """Bring it there; return their reference for it.
+
+        Raises:
+            GatewayUnavailable: again later, with the same key.
+            GatewayRejected: they said no, a person looks.
+        """
+        ...
+
+
+def open_client(base_url: str, *, headers: Mapping[str, str] | None = None) -> httpx.AsyncClient:
+    """A client for one destination: HTTP/2 where it is offered, connections kept, every wait bounded.
+
+    How much is under way at once is for `Limits` to say, so the pool has room for all of it.
+    """
+    import httpx
+
+    return httpx.AsyncClient(
+        base_url=base_url,
+        headers=headers,
+        http2=True,
+        timeout=TIME_OUT_SECONDS,
+        limits=httpx.Limits(max_connections=None, max_keepalive_connections=100),
+    )
 
 
 def send(
@@ -37,32 +111,35 @@ def send(
     """
     import httpx
 
-    asked = f"{method} {client.base_url.host}{path}"
+    asked, told = _asked(client, method, path), _headers(None, idempotency_key)
     try:
-        answer = client.request(
-            method,
-            path,
-            json=json,
-            headers={"Idempotency-Key": as_told(idempotency_key)} if idempotency_key else None,
-            follow_redirects=False,  # what we ask for, and our token, go to nobody else
-        )
-    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
-        raise _unavailable(asked, f"not reached, nothing was sent ({_kind(error)})", unknown=False) from None
-    except httpx.HTTPError as error:  # its text may quote a header, so only its kind is told
-        raise _unavailable(asked, f"no answer ({_kind(error)})") from None
+        answer = client.request(method, path, json=json, headers=told, follow_redirects=False)
+    except httpx.HTTPError as error:
+        raise _no_answer(asked, error) from None
+    return _judged(asked, answer)
 
-    told = _json_object(answer)
-    code, message = _their_words(told, without=client.headers.get("Authorization", ""))
-    said = f"answered {answer.status_code}" + "".join(f": {word}" for word in (code, message) if word)
-    if answer.is_client_error and answer.status_code not in LATER:
-        raise GatewayRejected(
-            f"{asked} {said}", status=answer.status_code, code=code or "gateway_rejected", where=asked
+
+async def send_async(
+    client: httpx.AsyncClient,
+    method: str,
+    path: str,
+    *,
+    json: Any = None,
+    content: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+    idempotency_key: str | None = None,
+) -> dict[str, Any]:
+    """`send` for many at once. Where the very bytes are signed, they are `content` and the signature in `headers`."""
+    import httpx
+
+    asked, told = _asked(client, method, path), _headers(headers, idempotency_key)
+    try:
+        answer = await client.request(
+            method, path, json=json, content=content, headers=told, follow_redirects=False
         )
-    if not answer.is_success:
-        raise _unavailable(asked, said)
-    if told is None:
-        raise _unavailable(asked, f"{said} and something that is no JSON object")
-    return told
+    except httpx.HTTPError as error:
+        raise _no_answer(asked, error) from None
+    return _judged(asked, answer)
 
 
 def as_told(key: str) -> str:
@@ -79,12 +156,56 @@ def short(text: object, *, without: str = "") -> str:
     return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
 
 
-def _unavailable(asked: str, what: str, *, unknown: bool = True) -> GatewayUnavailable:
-    return GatewayUnavailable(f"{asked} {what}", unknown=unknown, where=asked)
+def _asked(client: httpx.Client | httpx.AsyncClient, method: str, path: str) -> str:
+    """What we asked, as errors tell it. A query stays out of it, for it may hold anything."""
+    return f"{method} {client.base_url.host}{path.partition('?')[0]}"
 
 
-def _kind(error: Exception) -> str:
-    return type(error).__name__
+def _headers(headers: Mapping[str, str] | None, key: str | None) -> dict[str, str]:
+    return dict(headers or {}) | ({"Idempotency-Key": as_told(key)} if key else {})
+
+
+def _no_answer(asked: str, error: httpx.HTTPError) -> GatewayUnavailable:
+    """Its text may quote a header, so only its kind is told."""
+    import httpx
+
+    kind, before = type(error).__name__, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+    if isinstance(error, (*before, httpx.ProxyError)):
+        what = f"{asked} not reached, nothing was sent ({kind})"
+        return GatewayUnavailable(what, unknown=False, where=asked)
+    return GatewayUnavailable(f"{asked} no answer ({kind})", where=asked)
+
+
+def _judged(asked: str, answer: httpx.Response) -> dict[str, Any]:
+    """The JSON object they answered with, or the error it amounts to."""
+    told = _json_object(answer)
+    code, message = _their_words(told, without=answer.request.headers.get("Authorization", ""))
+    said = f"answered {answer.status_code}" + "".join(f": {word}" for word in (code, message) if word)
+    if answer.is_success and told is not None:
+        return told
+    raise _refusal(asked, answer, said, code)
+
+
+def _refusal(asked: str, answer: httpx.Response, said: str, code: str) -> GatewayError:
+    if answer.is_client_error and answer.status_code not in LATER:
+        status, code = answer.status_code, code or "gateway_rejected"
+        return GatewayRejected(f"{asked} {said}", status=status, code=code, where=asked)
+    if answer.is_success:
+        said += " and something that is no JSON object"
+    return GatewayUnavailable(f"{asked} {said}", retry_after=_retry_after(answer), where=asked)
+
+
+def _retry_after(answer: httpx.Response) -> timedelta | None:
+    """`Retry-After` in either spelling; a moment is reckoned on the clock of who named it, if it tells the time."""
+    told = answer.headers.get("Retry-After", "").strip()
+    try:
+        if told.isascii() and told.isdigit():
+            return timedelta(seconds=int(told))
+        theirs = answer.headers.get("Date")
+        wait = parsedate_to_datetime(told) - (parsedate_to_datetime(theirs) if theirs else now())
+    except (ValueError, TypeError, OverflowError):  # no time, one without a zone, or no end of time
+        return None
+    return max(wait, timedelta())
 
 
 def _json_object(answer: httpx.Response) -> dict[str, Any] | None:
