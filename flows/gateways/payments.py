@@ -6,9 +6,10 @@ import os
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from flows.gateways import as_told, send, short
+from flows.gateways.settings import check_address
 from states.errors import BadInput, GatewayRejected, GatewayUnavailable
 
 if TYPE_CHECKING:
@@ -97,22 +98,13 @@ def payments_from_env() -> PaymentsGateway | None:
     import httpx
 
     try:
-        _check_address(url)
+        check_address(url)
         httpx.URL(url)
     except (ValueError, httpx.InvalidURL):
         like = "https://pay.example.com/v1: http or https, a host, no password, no query"
         raise BadInput(f"{URL} is no address like {like}", code="bad_setting", where=URL) from None
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     return PaymentsGateway(httpx.Client(base_url=url, headers=headers, timeout=TIME_OUT_SECONDS))
-
-
-def _check_address(url: str) -> None:
-    """Raise ValueError for what no connection can be made to, or what holds a secret that a log would show."""
-    parts = urlsplit(url)
-    (parts.hostname or "").encode("idna")
-    can_be_reached = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    if not can_be_reached or set("@?# ") & set(url):
-        raise ValueError
 
 
 def _read(told: dict[str, Any], key: str, fen: int | None) -> RefundAnswer:

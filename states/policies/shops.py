@@ -24,6 +24,7 @@ from states.policies.complaint_terms import ComplaintFacts, Grade, IntakeClass, 
 from states.policies.complaints import ComplaintPolicy
 from states.policies.dispatch import DispatchPolicy, Promise
 from states.policies.freight import FreightPolicy
+from states.policies.gateways import GatewayPolicy
 from states.policies.hours import OpeningHours
 from states.policies.reminders import PaymentPolicy, PlannedRung
 from states.policies.return_requests import BoughtOrder, ReturnRequest, Verdict
@@ -68,6 +69,7 @@ class ShopPolicies(Policy):
         ReturnPolicy()
     )  # a version stored before there were any: where silent, a person looks
     complaints: ComplaintPolicy = ComplaintPolicy()  # likewise: the built-in ones
+    gateways: GatewayPolicy = GatewayPolicy()  # likewise: nobody
 
     @model_validator(mode="after")
     def _desks_exist(self) -> Self:
