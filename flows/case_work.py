@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,7 +18,8 @@ from states.return_guards import elsewhere_fen
 from states.return_records import told_of
 
 TIMER = "timer"  # the actor of whatever nobody asked for
-UNCOMPARED = {"assumed", "told", "round", "case"}  # of a fact told again: not part of what it says
+UNCOMPARED = {"assumed", "told", "round", "case", "scan"}  # of a fact told again: not part of what it says
+TWO_CLOCKS = timedelta(hours=1)  # a courier's scan, and the platform's note of the same thing
 
 
 @dataclass
@@ -317,11 +318,14 @@ class CaseWork:
 
 def differences(request: Request, known_at: datetime, known: dict) -> dict[str, tuple[Any, Any]]:
     """What a fact told again says otherwise, by name: as known, as told. A time that was assumed
-    says nothing, nor do two clocks where we did it ourselves."""
+    says nothing, nor do two clocks where we did it ourselves, nor for a while those of a courier and a platform."""
     told = plain(request.facts)
     names = sorted({*told, *known} - UNCOMPARED)
     differing = {n: (known.get(n), told.get(n)) for n in names if known.get(n) != told.get(n)}
-    if request.at != known_at and not any(said.get("assumed") or "case" in said for said in (told, known)):
+    says_nothing = any(said.get("assumed") or "case" in said for said in (told, known))
+    scanned = "scan" in told or "scan" in known
+    apart = abs(request.at - known_at)
+    if apart > (TWO_CLOCKS if scanned else timedelta()) and not says_nothing:
         differing["at"] = (f"{known_at:%FT%TZ}", f"{request.at:%FT%TZ}")
     return differing
 

@@ -141,6 +141,11 @@ class Telling:
         report.changed = len(self._changed - self._new - self._bad)
         return report
 
+    def became(self, no: str) -> str:
+        """What became of an order in all that was told of it: failed, new, changed or unchanged."""
+        kinds = (("failed", self._bad), ("new", self._new), ("changed", self._changed))
+        return next((kind for kind, orders in kinds if no in orders), "unchanged")
+
     def _end(self, until: datetime | None) -> int:
         if until is None:
             return len(self._facts)
@@ -164,10 +169,10 @@ class Telling:
                 report.bad.append(_unworkable(lines[outcome.no], outcome))
 
     def _news(self, part: list[Moment], known: dict[str, Known], until: datetime | None) -> Iterator[Request]:
-        closing = min(filter(None, (self._orders.closing_at, until)))
         for _, row, fact in part:
             order = known.get(row.no)
             if order and fact.trigger == "place":
+                closing = min(filter(None, (row.closing_at or self._orders.closing_at, until)))
                 yield from self._amendment(row, order, closing)
             request = self._request(row, fact)
             if not (order and order.has_been_told(request)):

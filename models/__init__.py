@@ -4,6 +4,7 @@ from models.anomalies import Anomaly
 from models.buyers import Buyer
 from models.complaints import Complaint, ComplaintRound
 from models.holds import Hold
+from models.inbox import InboxFact, SeenNonce
 from models.orders import DispatchBatch, Order, OrderLine
 from models.outbox import OutboxMessage
 from models.policy_versions import PolicyVersion
@@ -11,6 +12,7 @@ from models.rectifications import Rectification
 from models.refunds import Refund
 from models.returns import Return, ReturnLine
 from models.state_changes import StateChange
+from models.sync_cursors import SyncCursor
 from models.timers import Timer
 
 __all__ = [
@@ -20,6 +22,7 @@ __all__ = [
     "ComplaintRound",
     "DispatchBatch",
     "Hold",
+    "InboxFact",
     "Order",
     "OrderLine",
     "OutboxMessage",
@@ -28,6 +31,8 @@ __all__ = [
     "Refund",
     "Return",
     "ReturnLine",
+    "SeenNonce",
     "StateChange",
+    "SyncCursor",
     "Timer",
 ]

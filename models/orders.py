@@ -29,6 +29,7 @@ class Order(SQLModel, table=True):
         Index("orders_by_state", "shop", "state", "promise_cutoff_at"),
         Index("orders_alike", "buyer_id", "goods_key"),
         Index("orders_in_batch", "shop", "batch_cutoff_at"),
+        Index("orders_by_waybill", "shop", "waybill"),  # by which a carrier knows it
     )
 
     id: int | None = Field(default=None, primary_key=True)

@@ -18,7 +18,11 @@ class Return(SQLModel, table=True):
     """
 
     __tablename__ = "returns"
-    __table_args__ = (UniqueConstraint("no", "shop"), Index("returns_by_state", "state", "shop"))
+    __table_args__ = (
+        UniqueConstraint("no", "shop"),
+        Index("returns_by_state", "state", "shop"),
+        Index("returns_by_waybill", "shop", "waybill"),  # of the parcel back
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     shop: str

@@ -80,15 +80,38 @@ def _json_order(text: str, clock: Clock) -> OrderRow:
         raise CellError("", "不是 JSON 对象", "is not a JSON object")
     if unknown := [name for name in said if name not in REQUIRED + OPTIONAL]:
         raise CellError(shown(unknown[0]), "不认识的键", "is an unknown key")
-    items = said.pop("items", None) or []
-    row = {name: _written(name, value) for name, value in said.items()}
-    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise CellError("items", "应为对象的列表", "is not a list of objects")
-    if any(name not in ITEM_KEYS for item in items for name in item):
+    if any(name not in ITEM_KEYS for item in _items_of(said) for name in item):
         raise CellError(
             "items", "商品有不认识的键", f"an item has an unknown key: known are {', '.join(ITEM_KEYS)}"
         )
-    return _order(row, [[_written("items", item.get(key)) for key in ITEM_KEYS] for item in items], clock)
+    return _order_of(said, clock)
+
+
+def platform_order(said: object, clock: Clock) -> OrderRow:
+    """An order as a platform tells it: with our columns, and whatever more it has. Raises CellError.
+
+    Nothing paid back yet is said as 0 without a time.
+    """
+    if not isinstance(said, dict):
+        raise CellError("", "不是 JSON 对象", "is not a JSON object")
+    nothing = {name for name in ("paid_fen", "refunded_fen") if said.get(name) == 0}
+    ours = {name: said[name] for name in REQUIRED + OPTIONAL if name in said and name not in nothing}
+    if "paid_fen" in nothing and said.get("paid_at"):
+        ours["paid_fen"] = 0
+    return _order_of(ours, clock)
+
+
+def _order_of(said: dict, clock: Clock) -> OrderRow:
+    row = {name: _written(name, value) for name, value in said.items() if name != "items"}
+    items = [[_written("items", item.get(key)) for key in ITEM_KEYS] for item in _items_of(said)]
+    return _order(row, items, clock)
+
+
+def _items_of(said: dict) -> list[dict]:
+    items = said.get("items") or []
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise CellError("items", "应为对象的列表", "is not a list of objects")
+    return items
 
 
 def _written(name: str, value: object) -> str:

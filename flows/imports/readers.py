@@ -86,7 +86,7 @@ def read_orders(
                 if isinstance(row, CellError):
                     raise row
                 row.line = line
-                orders.add(_payable(row))
+                orders.add(payable(row))
             except CellError as error:
                 result.bad.append(BadRow(line, error.column, error.zh, error.en, text))
             if progress and result.read % _PROGRESS_EVERY == 0:
@@ -99,7 +99,7 @@ def read_orders(
     return result
 
 
-def _payable(row: OrderRow) -> OrderRow:
+def payable(row: OrderRow) -> OrderRow:
     """The row; a CellError when amounts that each can be stored add up to one that can't."""
     for fen in (row.details["amount_fen"], *(fact.facts.get("amount_fen", 0) for fact in row.facts)):
         if fen > LARGEST_FEN:

@@ -52,7 +52,8 @@ class OrderRow:
     """One order: where it stands in the file, what it is, and its facts in the order they happened.
 
     `details` has any of: amount_fen (what is due), freight_fen, discount_fen, buyer, receiver, phone, address,
-    region, buyer_message, remark. Rows may share one `details`, so nobody changes it.
+    region, buyer_message, remark. Rows may share one `details`, so nobody changes it. `closing_at`: when the row
+    was as it is, where that is not the file's closing moment.
     """
 
     line: int
@@ -60,6 +61,7 @@ class OrderRow:
     details: dict
     lines: tuple[LineRow, ...]
     facts: list[Fact]
+    closing_at: datetime | None = None
 
     @property
     def placed_at(self) -> datetime:

@@ -1,0 +1,38 @@
+"""What comes back to what we sent: a message bounced, a waybill was refused. An operator sees it at the order."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Engine, select
+
+from flows.gateways import short
+from flows.inbox import Heard
+from flows.inbox_reasons import message_bounced, shipment_refused, unknown_order
+from flows.sql import one_of
+from models import Order
+from models.database import reading
+
+ORDERS = Order.__table__
+REASONS = {"message.bounced": message_bounced, "shipment.refused": shipment_refused}
+
+
+def hear_of_replies(
+    engine: Engine, shop: str, rows: Sequence[Any], now: datetime, flow_run: str | None
+) -> dict[int, Heard]:
+    """A note at each order it is about; see `facts_heard.Hears`."""
+    with reading(engine) as connection:
+        mine = one_of(connection, ORDERS.c.no, {row.case_no for row in rows if row.case_no})
+        found = select(ORDERS.c.no, ORDERS.c.id).where(ORDERS.c.shop == shop, mine)
+        ids = dict(connection.execute(found).tuples().all())
+    return {row.id: _hear(row, ids.get(row.case_no)) for row in rows}
+
+
+def _hear(row: Any, order_id: int | None) -> Heard:
+    if order_id is None:
+        return Heard("unchanged", [(unknown_order(row.case_no), None)])
+    reason = short(json.loads(row.raw).get("reason")) or "?"
+    return Heard("changed", [(REASONS[row.kind](reason), ("order", order_id))])
