@@ -10,7 +10,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from importlib.resources import files
 from pathlib import Path
 
@@ -20,11 +20,13 @@ from flows import clock
 from flows.gateways.payments import URL as PAYMENTS_URL
 from flows.policy_store import apply_policy, current_policies
 from models.database import engine_from_env, home, migrate
+from states.errors import BadInput
 
 Say = Callable[[str], None]
 Meanwhile = Callable[[], bool]  # True: go on serving
 
 OWN_SHOPS = ("bag-studio", "urumqi-kitchen")
+RECEIVER_PORT = "KEFU_RECEIVER_PORT"
 LIMIT = 4  # flow runs at once: SQLite has one writer
 
 
@@ -42,8 +44,9 @@ def up(
             say(f"timetable: {change}")
         if not os.environ.get(PAYMENTS_URL):
             say(f"refunds wait: no payment service is configured ({PAYMENTS_URL})")
-        say(f"{running.url} shows what runs; Ctrl-C ends it")
-        serve(running, limit=limit, say=say)
+        with receiver(say=say):
+            say(f"{running.url} shows what runs; Ctrl-C ends it")
+            serve(running, limit=limit, say=say)
 
 
 def prepare(shop_files: Iterable[Path] = (), *, say: Say = print) -> None:
@@ -68,6 +71,22 @@ def server(port: int | None = None, *, say: Say = print) -> PrefectServer:
     say(f"Prefect server {'started' if running.process else 'found'} at {running.url}")
     use_settings(client_settings(running.home, running.api_url))
     return running
+
+
+@contextlib.contextmanager
+def receiver(*, say: Say = print) -> Iterator[None]:
+    """The door for pushes, where KEFU_RECEIVER_PORT says that there is to be one."""
+    port = os.environ.get(RECEIVER_PORT, "").strip()
+    if not port:
+        yield
+        return
+    if not (port.isascii() and port.isdigit() and int(port) < 65_536):
+        raise BadInput(f"{RECEIVER_PORT} is no port: {port!r}", code="bad_setting", where=RECEIVER_PORT)
+    from deployments.receiver import Receiver
+
+    with Receiver(engine_from_env(), port=int(port)) as taking:
+        say(f"{taking.url} takes pushes")
+        yield
 
 
 def use_settings(settings: dict[str, str]) -> None:

@@ -45,7 +45,14 @@ from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
 from deployments.worker import TYPE, InProcessWorker
 from flows import scheduled, scheduled_complaints
-from flows.scheduled import chase_returns, dispatch_cutoff, release_refunds, remind_unpaid, watch_orders
+from flows.scheduled import (
+    chase_returns,
+    dispatch_cutoff,
+    release_refunds,
+    remind_unpaid,
+    sync_orders,
+    watch_orders,
+)
 from flows.scheduled_complaints import complaint_callbacks, complaint_escalations
 
 TIMED = (*scheduled.TIMED, *scheduled_complaints.TIMED)  # what must be on it
@@ -81,6 +88,7 @@ def timetable(shops: Iterable[Shop]) -> list[RunnerDeployment]:
     shops = list(shops)
     return [
         _deployment(remind_unpaid, "every-5-minutes", [_every(5)], ONE_AT_A_TIME_ELSE_DROP),
+        _deployment(sync_orders, "every-5-minutes", [_every(5, after=1)], ONE_AT_A_TIME_ELSE_DROP),
         _deployment(release_refunds, "every-5-minutes", [_every(5, after=2)], ONE_AT_A_TIME_ELSE_DROP),
         _deployment(watch_orders, "every-10-minutes", [_every(10, after=4)], ONE_AT_A_TIME_ELSE_DROP),
         _deployment(chase_returns, "every-10-minutes", [_every(10, after=9)], ONE_AT_A_TIME_ELSE_DROP),

@@ -16,6 +16,7 @@ from flows.gateways.payments import URL
 from flows.order_import import ImportReport
 from flows.refunds import RefundReport
 from flows.sweep import SweepReport
+from flows.sync_orders import SyncReport
 from states.reasons import yuan
 
 SHOWN = 1_000  # rows of a table: more than anyone reads, and what a browser still draws
@@ -48,6 +49,18 @@ def publish_cutoff(report: CutoffReport, zones: dict[str, ZoneInfo]) -> str:
     return summary
 
 
+def publish_sync(report: SyncReport) -> str:
+    """What each platform told, and what became of it."""
+    counts = {
+        name: value
+        for name, value in report.as_dict().items()
+        if isinstance(value, int) and name != "dry_run"
+    }
+    summary = f"{_counted(counts)}{_dry(report)}"
+    _publish("sync-orders", report.shops if any(counts.values()) or report.red else [], summary)
+    return summary
+
+
 def publish_import(report: ImportReport) -> str:
     """What was taken in, and every row that was not."""
     counts = {name: value for name, value in report.as_dict().items() if isinstance(value, int)}
@@ -64,8 +77,11 @@ def publish_import(report: ImportReport) -> str:
 
 def _summary(report: SweepReport) -> str:
     counts = {name: getattr(report, name) for name in ("claimed", "done", "refused", "postponed", "failed")}
-    dry = ", dry run: nothing was changed" if report.dry_run else ""
-    return f"as of {report.as_of.isoformat(timespec='seconds')}: {_counted(counts)}{dry}"
+    return f"as of {report.as_of.isoformat(timespec='seconds')}: {_counted(counts)}{_dry(report)}"
+
+
+def _dry(report: SweepReport | SyncReport) -> str:
+    return ", dry run: nothing was changed" if report.dry_run else ""
 
 
 def _money(report: RefundReport) -> Iterator[str]:

@@ -29,14 +29,13 @@ def hear_of_refunds(
 ) -> dict[int, Heard]:
     """What became of these refunds; see `facts_heard.Hears`."""
     told = {row.id: _told(row) for row in rows}
-    keys = {words.get("key") for words in told.values() if isinstance(words.get("key"), str)}
+    keys = {id_: key for id_, words in told.items() if isinstance(key := words.get("key"), str)}
     found = select(REFUNDS, RETURNS.c.no).join(RETURNS, RETURNS.c.id == REFUNDS.c.return_id)
     with reading(engine) as connection:
-        mine = found.where(REFUNDS.c.shop == shop, one_of(connection, REFUNDS.c.key, keys))
+        mine = found.where(REFUNDS.c.shop == shop, one_of(connection, REFUNDS.c.key, set(keys.values())))
         refunds = {refund.key: refund for refund in connection.execute(mine)}
     return {
-        row.id: _hear(engine, row, told[row.id], refunds.get(told[row.id].get("key")), now, flow_run)
-        for row in rows
+        row.id: _hear(engine, row, told[row.id], refunds.get(keys.get(row.id)), now, flow_run) for row in rows
     }
 
 

@@ -19,16 +19,38 @@ from prefect.states import State
 from flows.dispatch_cutoff import dispatch_cutoff as cutoff_plainly
 from flows.flow_forms import Name, Text, asked, in_the_shops_zone, swept, zones
 from flows.flow_runs import answered, ended, run_id
-from flows.flow_tables import publish_cutoff, publish_import, publish_refunds
+from flows.flow_tables import publish_cutoff, publish_import, publish_refunds, publish_sync
 from flows.order_import import import_orders as import_plainly
 from flows.order_watch import watch_orders as watch_plainly
 from flows.payment_reminders import remind_unpaid as remind_plainly
 from flows.return_steps import chase_returns as chase_plainly
 from flows.return_steps import release_refunds as release_plainly
 from flows.return_steps import return_case as case_plainly
+from flows.secret_blocks import look_there
+from flows.sync_orders import sync_orders as sync_plainly
 from models.database import engine_from_env
 
+look_there()
+
 Format = Literal["auto", "taobao", "tmall", "olist", "kefu"]
+
+
+@flow(name="sync-orders")
+def sync_orders(
+    shop: Text = None,
+    case_no: Text = None,
+    as_of: datetime | None = None,
+    dry_run: bool = False,
+) -> dict:
+    """Pull what changed on the shop platforms, and work on everything that was told us.
+
+    Args:
+        shop: only this shop; every shop when empty.
+        case_no: only this order, of all that is pulled.
+        as_of: the moment the run stands for; its scheduled time, or now, when empty.
+        dry_run: show what there is, keep nothing.
+    """
+    return answered(lambda: swept(sync_plainly, shop, case_no, as_of, dry_run, publish=publish_sync))
 
 
 @flow(name="remind-unpaid")
@@ -174,5 +196,5 @@ def import_orders(
 
 
 # what must be on the timetable, and what is started by hand
-TIMED = (remind_unpaid, dispatch_cutoff, watch_orders, release_refunds, chase_returns)
+TIMED = (sync_orders, remind_unpaid, dispatch_cutoff, watch_orders, release_refunds, chase_returns)
 BY_HAND = (import_orders, return_case)

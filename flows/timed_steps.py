@@ -5,8 +5,10 @@ from flows.dispatch_cutoff import dispatch_cutoff
 from flows.order_watch import watch_orders
 from flows.payment_reminders import remind_unpaid
 from flows.return_steps import chase_returns, release_refunds, return_case
+from flows.sync_orders import sync_orders
 
 TIMED_STEPS = {
+    "sync-orders": sync_orders,
     "remind-unpaid": remind_unpaid,
     "dispatch-cutoff": dispatch_cutoff,
     "watch-orders": watch_orders,

@@ -10,8 +10,10 @@ import typer.main
 
 from deployments.cli import app
 from flows.complaint_desk import COMPLAINTS_HAND
+from deployments.running import RECEIVER_PORT
 from flows.gateways.payments import TOKEN, URL
 from flows.imports.kefu import OPTIONAL, REQUIRED
+from flows.pushes import SECRETS
 from flows.return_desk import RETURNS_HAND
 from flows.timed_steps import STEPS
 from states.complaints import complaint_lifecycle
@@ -20,6 +22,7 @@ from states.orders import order_lifecycle
 from states.returns import return_lifecycle
 
 ROOT = Path(__file__).parents[1]
+GATEWAYS = list((ROOT / "flows" / "gateways").glob("*.py"))
 README = (ROOT / "README.md").read_text("utf-8")
 
 
@@ -33,8 +36,15 @@ def test_every_flow_of_the_timetable_is_in_the_readme():
     assert set(re.findall(r"[a-z]+-[a-z]+", " ".join(named))) == {*STEPS, "import-orders"}
 
 
-def test_the_settings_of_the_payment_service_are_in_the_readme():
-    assert re.findall(r"^\| `(KEFU_[A-Z_]+)` \|", README, re.M) == [URL, TOKEN]
+def test_the_settings_of_outside_parties_are_in_the_readme():
+    asked = re.compile(r"""(?:text|address|secret|needed)\(\s*"([A-Z0-9_]+)\"""")
+    named = {
+        *(f"KEFU_{name}" for path in GATEWAYS for name in asked.findall(path.read_text("utf-8"))),
+        *(f"KEFU_{name}" for name in SECRETS.values()),
+        *(URL, TOKEN, "KEFU_KUAIDI100_SALT", RECEIVER_PORT),
+    }
+    told = re.findall(r"^\| `(KEFU_[A-Z0-9_]+)` \|", README, re.M)
+    assert sorted(told) == sorted(named)
 
 
 def test_the_rooms_and_files_a_change_is_sent_to_are_there():

@@ -26,6 +26,10 @@ WRITERS = {
     "flows/refunds.py",  # marks as sent what it is about to send
     "flows/sweep.py",  # puts a timer off when its case could not be worked on
     "flows/policy_store.py",
+    "flows/inbox.py",  # what others tell us, as they tell it: no case is moved by it
+    "flows/inbox_reasons.py",
+    "flows/inbox_processing.py",  # marks what was worked on
+    "flows/sync_orders.py",  # the cursor with what was read
     "flows/sql.py",
 }
 

@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from deployments import output
 from deployments.shop_files import load_shop_file
 from flows import clock
+from flows.gateways.registry import check_kinds
 from flows.policy_store import VERSIONS, apply_policy, current_policy
 from models.database import engine_from_env, reading
 
@@ -27,6 +28,7 @@ def add_to(app: typer.Typer) -> None:
 def apply(file: Path, json: Json = False) -> None:
     """Store a shop file as the shop's newest policy version; the same file again changes nothing."""
     policies = load_shop_file(file)
+    check_kinds(policies)
     number, new = apply_policy(engine_from_env(), policies, at=clock.now())
     if json:
         output.as_json({"shop": policies.name, "policy_version": number, "new": new})

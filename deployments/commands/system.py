@@ -1,4 +1,4 @@
-"""kefu migrate, up, demo, deploy, worker, diagram"""
+"""kefu migrate, up, demo, deploy, worker, receiver, diagram"""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ApiUrl = Annotated[str | None, typer.Option("--api-url", help="A Prefect server 
 
 def add_to(app: typer.Typer) -> None:
     """Put these commands on the command line."""
-    for command in (migrate, up, demo, deploy, worker, diagram):
+    for command in (migrate, up, demo, deploy, worker, receiver, diagram):
         app.command()(command)
 
 
@@ -66,6 +66,18 @@ def worker(api_url: ApiUrl = None) -> None:
     from deployments.running import start_worker
 
     start_worker(api_url)
+
+
+def receiver(
+    port: Annotated[int, typer.Option(help="Where to listen.")] = 4201,
+    host: Annotated[str, typer.Option(help="A proxy with TLS belongs in front of any other.")] = "127.0.0.1",
+) -> None:
+    """Take what the platform, the carrier and the payment service push, until Ctrl-C."""
+    from deployments.receiver import Receiver
+
+    taking = Receiver(engine_from_env(), host=host, port=port)
+    output.say(f"{taking.url} takes pushes; Ctrl-C ends it")
+    taking.run()
 
 
 def diagram(
