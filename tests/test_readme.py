@@ -9,8 +9,8 @@ import pytest
 import typer.main
 
 from deployments.cli import app
-from flows.complaint_desk import COMPLAINTS_HAND
 from deployments.running import RECEIVER_PORT
+from flows.complaint_desk import COMPLAINTS_HAND
 from flows.gateways.payments import TOKEN, URL
 from flows.imports.kefu import OPTIONAL, REQUIRED
 from flows.pushes import SECRETS
