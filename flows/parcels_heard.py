@@ -24,6 +24,7 @@ from states.errors import BadInput
 from states.reasons import Reason
 
 ORDERS, RETURNS = Order.__table__, Return.__table__
+SOON = timedelta(seconds=5)
 KNOWN_BY_THEN = timedelta(
     minutes=15
 )  # of a push: the platform tells the waybill of a parcel as quickly as that
@@ -72,9 +73,9 @@ def _find_cases(connection: Connection, shop: str, parcels: Sequence[Parcel]) ->
 
 def _of_nobody(parcel: Parcel, now: datetime) -> Heard:
     """The order may be on its way to us; later it is a parcel that nobody here sent."""
-    wait_until = parcel.row.received_at + KNOWN_BY_THEN
+    waited, wait_until = now - parcel.row.received_at, parcel.row.received_at + KNOWN_BY_THEN
     if now < wait_until:
-        return Heard("postponed", retry_at=min(now + timedelta(minutes=1), wait_until))
+        return Heard("postponed", retry_at=min(now + max(SOON, waited / 2), wait_until))
     return Heard("unchanged", [(inbox_reasons.unknown_waybill(parcel.track.waybill), None)])
 
 

@@ -29,6 +29,7 @@ WRITERS = {
     "flows/inbox.py",  # what others tell us, as they tell it: no case is moved by it
     "flows/inbox_reasons.py",
     "flows/inbox_processing.py",  # marks what was worked on
+    "flows/parcel_tracking.py",  # puts an answer into the inbox
     "flows/sync_orders.py",  # the cursor with what was read
     "flows/sql.py",
 }

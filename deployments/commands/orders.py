@@ -1,4 +1,4 @@
-"""kefu order list | show | act | hold | unhold"""
+"""kefu order list | show | track | act | hold | unhold"""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from sqlalchemy import select
 
 from deployments import output
 from deployments.commands.answers import answer
+from flows import clock
 from flows.acting import UNNAMED, parse_facts
 from flows.acting import act as act_on
 from flows.explaining import STATES
+from flows.masking import mask_text
 from flows.order_documents import documents
+from flows.parcel_tracking import track_parcel
 from flows.scope import find_order, find_scope
 from models import Order
 from models.database import engine_from_env, reading
@@ -80,6 +83,27 @@ def show(no: No, shop: Shop = None, json: Json = False) -> None:
     with reading(engine_from_env()) as connection:
         document = next(documents(connection, [find_order(connection, no, shop)[0]]))
     output.as_json(document) if json else output.console.print(document)
+
+
+@order.command()
+def track(no: No, shop: Shop = None, json: Json = False) -> None:
+    """Ask the carrier where its parcel is; a signature it reports is told to the order."""
+    found = track_parcel(engine_from_env(), no, shop, now=clock.now())
+    scans = [{"at": scan.at.isoformat(), "text": mask_text(scan.text)} for scan in found.scans]
+    if json:
+        signed_at = found.signed_at and found.signed_at.isoformat()
+        output.as_json(
+            {
+                "no": no,
+                "waybill": found.waybill,
+                "signed_at": signed_at,
+                "problem": found.problem,
+                "scans": scans,
+            }
+        )
+    else:
+        rows = [(output.when(scan["at"]), scan["text"]) for scan in reversed(scans)]
+        output.as_table(f"{found.carrier} {found.waybill}", ("at", "物流 scan"), rows)
 
 
 @order.command()

@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from flows.gateways import open_client, send_async, short
@@ -97,23 +98,24 @@ class Kuaidi100Gateway:
         """Takes a client that knows the address, our key and our customer number."""
         self._client, self._key, self._customer = client, key, customer
 
-    async def query(self, carrier: str, waybill: str, phone: str | None = None) -> Track:
-        """Where a parcel is now; some carriers want the last digits of a telephone number.
+    async def query(
+        self, carrier: str, waybill: str, phone: str | None = None
+    ) -> tuple[Track, dict[str, Any]]:
+        """Where a parcel is now, and their very words; some carriers want the receiver's telephone number.
 
         Raises GatewayUnavailable, GatewayRejected and BadInput.
         """
         asked = {"com": carrier, "num": waybill, **({"phone": phone} if phone else {}), "resultv2": "1"}
         param = json.dumps(asked, ensure_ascii=False, separators=(",", ":"))
         sign = kuaidi100_query_sign(param, self._key, self._customer)
-        return read_track(await self._ask({"customer": self._customer, "sign": sign, "param": param}))
+        told = await self._ask({"customer": self._customer, "sign": sign, "param": param})
+        return read_track(told), told
 
     async def aclose(self) -> None:
         """Let go of the connections."""
         await self._client.aclose()
 
     async def _ask(self, form: dict[str, str]) -> dict[str, Any]:
-        from urllib.parse import urlencode
-
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         content = urlencode(form).encode()
         return await send_async(self._client, "POST", "/poll/query.do", content=content, headers=headers)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from orders_told import SHOP
+from orders_told import PAID_AT, SHOP, anomalies, fact, order, paid, placed, tell
 from outside import Answer, Outside
 from pushed import event, push, settings
 
@@ -84,6 +84,27 @@ def test_what_was_odd_is_listed_and_shown_without_anybodys_data(shop, platform, 
         assert not any(personal in said for personal in ("13812341234", "王小明", "文三路 1"))
     assert run(["inbox", "show", "99"]) == 2
     assert run(["inbox", "list", "--shop", "moon"]) == 2
+
+
+def test_the_carrier_is_asked_where_a_parcel_is_and_its_signature_is_a_fact(shop, monkeypatch, capsys):
+    tell(engine_from_env(), placed(), paid())
+    assert run(["order", "track", "1"]) == 2  # nothing was sent
+    tell(engine_from_env(), fact("ship", PAID_AT, waybill="SF123456", carrier="顺丰速运"))
+    assert run(["order", "track", "1"]) == 2  # nobody is set
+    assert "KEFU_KUAIDI100_KEY" in capsys.readouterr().err
+    scan = {"time": "2026-03-04 12:00:00", "context": "已签收,电话 13812341234"}
+    track = {"status": "200", "nu": "SF123456", "com": "shunfeng", "state": "3", "data": [scan]}
+    with Outside(track, track, {"status": "201", "message": "单号不存在"}) as kuaidi100:
+        monkeypatch.setenv("KEFU_KUAIDI100_URL", kuaidi100.url)
+        monkeypatch.setenv("KEFU_KUAIDI100_KEY", "k")
+        monkeypatch.setenv("KEFU_KUAIDI100_CUSTOMER", "c")
+        said = told(capsys, "order", "track", "1", "--json")
+        assert said["signed_at"] == "2026-03-04T12:00:00+08:00"
+        assert said["scans"][0]["text"] == "已签收,电话 138****1234"
+        assert order(engine_from_env()).state == "delivered"
+        assert run(["order", "track", "1"]) == 0
+        assert run(["order", "track", "1"]) == 3
+    assert anomalies(engine_from_env()) == []
 
 
 def test_a_shop_file_that_names_an_unknown_party_is_refused(shop, tmp_path, capsys):

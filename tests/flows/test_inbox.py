@@ -42,7 +42,7 @@ from sqlalchemy import text
 from flows import facts_heard, inbox_processing
 from flows.inbox import Told, store, take
 from flows.inbox_processing import InboxReport, process_inbox
-from flows.parcels_heard import KNOWN_BY_THEN
+from flows.parcels_heard import KNOWN_BY_THEN, SOON
 from flows.return_steps import release_refunds
 from flows.signatures import WINDOW, BadSignature
 from flows.sweep import GIVE_UP_AFTER
@@ -145,7 +145,8 @@ def test_a_waybill_that_nobody_knows_may_be_known_soon_and_is_shown_when_it_is_n
 def test_a_push_that_was_quicker_than_the_platform_waits_for_its_order(engine):
     heard(engine, a_push(a_track(SIGNED, waybill="YT1", state="3")))
     sent(engine)
-    assert process_inbox(engine, now=NOW + timedelta(minutes=1)).changed == 1
+    assert process_inbox(engine, now=NOW + SOON - A_SECOND).facts == 0
+    assert process_inbox(engine, now=NOW + SOON).changed == 1
     assert order(engine).state == "delivered"
 
 

@@ -118,7 +118,9 @@ def test_a_question_is_signed_over_the_very_text_that_is_sent(monkeypatch):
             finally:
                 await gateway.aclose()
 
-        assert asyncio.run(ask()).signed_at == china("2026-03-04 12:00:00")
+        track, words = asyncio.run(ask())
+        assert words == told(*SIGNED, state="3")
+        assert track.signed_at == china("2026-03-04 12:00:00")
         (call,) = service.calls
     form = {name: value for name, (value,) in parse_qs(call.body.decode()).items()}
     assert call.target == "/carrier/poll/query.do"
