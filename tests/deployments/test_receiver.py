@@ -147,6 +147,16 @@ def test_a_body_that_does_not_say_how_long_it_is_is_not_read_for_ever(receiver, 
     assert refuses(answer) == (413, "too_large")
 
 
+def test_the_limit_counts_also_where_no_length_is_announced(receiver, refuses):
+    def in_pieces(length: int) -> Iterator[bytes]:
+        yield b"x" * (length // 2)
+        yield b"x" * (length - length // 2)
+
+    url = f"{receiver.url}/push/platform/{SHOP}"
+    assert refuses(httpx.post(url, content=in_pieces(LARGEST + 1))) == (413, "too_large")
+    assert refuses(httpx.post(url, content=in_pieces(LARGEST))) == (401, "not_signed")
+
+
 @pytest.mark.parametrize("length", ["-1", "1e3", "9" * 30, "０"])
 def test_a_length_that_is_none_is_refused(receiver, length):
     host, port = urlsplit(receiver.url).netloc.split(":")
