@@ -597,3 +597,90 @@ def test_a_late_answer_to_the_survey_that_tells_of_a_problem_takes_it_up_again()
     assert rows == [Ask("reopen", by=MACHINE)]
     _, rows = decide(case, "answer_survey", SAID_AT + 15 * A_DAY, by="platform", outcome="satisfied")
     assert rows == []
+
+
+@pytest.mark.parametrize("trigger", ["chase_response", "chase_promise", "chase_update", "chase_resolution"])
+def test_what_is_late_at_night_is_told_when_the_desk_opens(trigger):
+    case = acknowledged()
+    if trigger == "chase_update":
+        decide(case, "respond", SAID_AT + AN_HOUR)
+    decide(case, "promise_call", SAID_AT + 2 * AN_HOUR)
+    night = moment("03-09 19:00")  # the desk has just closed
+    asked = Asked(trigger, night, "timer")
+    with pytest.raises(GuardRefused) as no:
+        complaint_lifecycle.decide(case, asked)
+    assert complaint_lifecycle.when_refused(case, asked, no.value.reasons) == [
+        MoveTimer(moment("03-10 10:00"))
+    ]
+    _, rows = decide(case, trigger, moment("03-10 10:00"), by="timer")
+    assert rows_of(Owe, rows)
+
+
+@pytest.mark.parametrize("trigger", ["chase_update", "chase_resolution"])
+def test_news_and_the_resolution_are_not_chased_before_their_time_either(trigger):
+    case = acknowledged()
+    decide(case, "respond", SAID_AT + AN_HOUR)
+    round_ = case.current
+    due_at = round_.update_by if trigger == "chase_update" else round_.resolve_by
+    assert refusal(case, trigger, due_at - A_SECOND, by="timer") == ["nothing_late"]
+    decide(case, trigger, due_at, by="timer")
+
+
+def test_when_a_call_is_due_who_calls_is_told_and_told_again_two_hours_later():
+    _, rows = decide(resolved(), "call_due", moment("03-05 15:00"), by="timer")
+    assert owed(rows) == [("callback_due", "回访员")]
+    assert timers(rows) == {T.UNCALLED: moment("03-05 17:00")}
+
+
+def test_a_survey_is_open_for_seven_days_and_no_call_is_planned_any_more():
+    case, at = resolved(), RESOLVED_AT + 6 * A_DAY
+    _, rows = decide(case, "survey", at, by="timer")
+    assert owed(rows) == [("survey", None)]
+    assert timers(rows) == {T.SURVEY_OVER: at + 7 * A_DAY}
+    assert (case.current.surveyed_at, case.current.next_call_at) == (at, None)
+
+
+def test_of_a_survey_that_is_out_a_call_before_the_resolution_is_none_either():
+    assert refusal(in_state(S.SURVEYED), "call", SAID_AT - A_SECOND) == ["too_early"]
+
+
+def test_an_acknowledged_ladder_and_a_word_of_thanks_leave_nothing_for_an_operator():
+    case = acknowledged()
+    asked = Asked("climb", SAID_AT + AN_HOUR, "timer")
+    with pytest.raises(GuardRefused) as no:
+        complaint_lifecycle.decide(case, asked)
+    assert complaint_lifecycle.when_refused(case, asked, no.value.reasons) == []
+    closed = in_state(S.CLOSED)
+    closed.last_words = "谢谢"
+    asked = Asked("reopen", closed.closed_at, MACHINE)
+    with pytest.raises(GuardRefused) as no:
+        complaint_lifecycle.decide(closed, asked)
+    assert complaint_lifecycle.when_refused(closed, asked, no.value.reasons) == []
+
+
+def test_a_question_that_becomes_a_complaint_is_graded_and_clocked_anew():
+    question = registered(intake="query", nature=None)
+    decide(question, "become_complaint", SAID_AT + AN_HOUR, nature="spoiled")
+    assert (question.intake, question.grade, len(question.rounds)) == ("complaint", "crisis", 2)
+    assert question.current.began_at == SAID_AT + AN_HOUR
+
+
+def test_another_colleague_takes_it_over_by_name():
+    case = acknowledged()
+    decide(case, "assign", SAID_AT + AN_HOUR, handler="王")
+    assert case.handler == "王"
+
+
+def test_a_pause_is_ended_by_hand_too():
+    case = acknowledged()
+    decide(case, "wait", SAID_AT + AN_HOUR)
+    _, rows = decide(case, "resume", SAID_AT + 2 * AN_HOUR)
+    assert case.current.pauses[0]["end"] == (SAID_AT + 2 * AN_HOUR).isoformat()
+    assert T.RESOLUTION in timers(rows)
+
+
+def test_what_was_answered_is_kept_with_who_answered():
+    question = registered(intake="query", nature=None)
+    decide(question, "answer", SAID_AT + A_MINUTE, by="王", text="明天到")
+    assert (question.current.answer, question.handler) == ("明天到", "王")
+    assert question.current.responded_at == SAID_AT + A_MINUTE
