@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from flows.complaints_heard import hear_of_complaints
 from flows.inbox import Heard
 from flows.inbox_reasons import unknown_kind
 from flows.orders_heard import hear_of_orders
@@ -17,13 +18,6 @@ from flows.replies_heard import hear_of_replies
 
 # The engine, the shop, its inbox rows of this kind, the moment, the flow run; one answer for each row, by its id.
 Hears = Callable[[Engine, str, Sequence[Any], datetime, str | None], dict[int, Heard]]
-
-
-def hear_of_complaints(
-    engine: Engine, shop: str, rows: Sequence[Any], now: datetime, flow_run: str | None
-) -> dict[int, Heard]:
-    """Complaints made on the platform are kept, and shown to an operator, who registers them."""
-    return unknown(engine, shop, rows, now, flow_run)
 
 
 def unknown(

@@ -1,0 +1,92 @@
+"""What customers complain of on the platform: registered once, or joined to what is open already (rules 93-95, 106)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Engine, select
+
+from flows import complaint_cases
+from flows.advance import advancing
+from flows.inbox import Heard
+from flows.inbox_reasons import unknown_order, unreadable
+from flows.requests import Outcome, Request, Status
+from flows.sql import one_of
+from models import Complaint, Order
+from models.database import reading
+from states.policies.complaint_terms import Channel, IntakeClass, Nature
+from states.reasons import Reason
+
+ORDERS, COMPLAINTS = Order.__table__, Complaint.__table__
+PATIENCE = timedelta(minutes=15)  # until then its order may still come
+NO_WORDS = unreadable("text", "没有投诉内容", "it says nothing")
+OUTCOMES = {Status.CHANGED: "new", Status.KNOWN: "unchanged", Status.CONTRADICTED: "changed"}
+
+
+def hear_of_complaints(
+    engine: Engine, shop: str, rows: Sequence[Any], now: datetime, flow_run: str | None
+) -> dict[int, Heard]:
+    """A case for each, under the platform's number for it, so that told again it is known; see `facts_heard.Hears`."""
+    with reading(engine) as connection:
+        mine = one_of(connection, ORDERS.c.no, {row.case_no for row in rows if row.case_no})
+        found = select(ORDERS.c.no, ORDERS.c.id).where(ORDERS.c.shop == shop, mine)
+        orders = dict(connection.execute(found).tuples().all())
+    return {row.id: _hear(engine, row, orders.get(row.case_no), now, flow_run) for row in rows}
+
+
+def _hear(engine: Engine, row: Any, order_id: int | None, now: datetime, flow_run: str | None) -> Heard:
+    told = json.loads(row.raw).get("complaint")
+    words = told.get("text") if isinstance(told, dict) else None
+    if not isinstance(words, str) or not words.strip():
+        return Heard("quarantined", [(NO_WORDS, None)])
+    if order_id is None and row.case_no and now < row.received_at + PATIENCE:
+        return Heard("postponed", retry_at=row.received_at + PATIENCE)
+    odd: list[tuple[Reason, Any]] = []
+    if order_id is None and row.case_no:
+        odd = [(unknown_order(row.case_no), None)]
+    outcome = _register(engine, row, told, order_id, flow_run)
+    if outcome.status is Status.FAILED:
+        return Heard("failed", error=outcome.error)
+    return Heard(OUTCOMES.get(outcome.status, "unchanged"), odd)
+
+
+def _register(
+    engine: Engine, row: Any, told: dict[str, Any], order_id: int | None, flow_run: str | None
+) -> Outcome:
+    at, no = row.happened_at or row.received_at, _number(row, told)
+    nature = told.get("nature") if told.get("nature") in list(Nature) else Nature.OTHER
+    facts = {"intake": IntakeClass.COMPLAINT, "channel": Channel.PLATFORM, "nature": nature}
+    details = {"order_id": order_id, "words": told["text"].strip(), **_who(told)}
+    request = Request(row.shop, no, "register", at, "platform", facts, f"register:{no}", details)
+    outcome = _ask(engine, request, row, flow_run)
+    if not any(reason.code == "already_open" for reason in outcome.reasons):
+        return outcome
+    twin = _open_twin(engine, order_id, nature)
+    words = {"words": details["words"]}
+    heard = Request(row.shop, twin, "hear", at, "platform", {}, f"hear:{no}", words)
+    return _ask(engine, heard, row, flow_run)
+
+
+def _ask(engine: Engine, request: Request, row: Any, flow_run: str | None) -> Outcome:
+    recorded = {"recorded_at": row.received_at, "flow_run": flow_run}
+    return advancing(engine, [request], **recorded, cases=complaint_cases).outcomes[0]
+
+
+def _number(row: Any, told: dict[str, Any]) -> str:
+    """The platform's number, marked as theirs; where it tells none, that of its event."""
+    theirs = told.get("no")
+    return f"P-{theirs if isinstance(theirs, str) and theirs else row.fact_id}"
+
+
+def _who(told: dict[str, Any]) -> dict[str, str | None]:
+    named = {"name": told.get("buyer"), "phone": told.get("phone")}
+    return {name: value if isinstance(value, str) else None for name, value in named.items()}
+
+
+def _open_twin(engine: Engine, order_id: int | None, nature: str) -> str:
+    c = COMPLAINTS.c
+    with reading(engine) as connection:
+        return connection.scalar(select(c.no).where(c.order_id == order_id, c.nature == nature, c.is_open))
