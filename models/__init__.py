@@ -3,6 +3,7 @@
 from models.anomalies import Anomaly
 from models.buyers import Buyer
 from models.complaints import Complaint, ComplaintRound
+from models.destinations import Destination
 from models.holds import Hold
 from models.inbox import InboxFact, SeenNonce
 from models.orders import DispatchBatch, Order, OrderLine
@@ -20,6 +21,7 @@ __all__ = [
     "Buyer",
     "Complaint",
     "ComplaintRound",
+    "Destination",
     "DispatchBatch",
     "Hold",
     "InboxFact",

@@ -7,21 +7,32 @@ from sqlmodel import Field, SQLModel
 
 from models.types import AnyJSON, UtcDateTime
 
-UNSENT = "sent_at IS NULL AND dead_at IS NULL"
+UNSENT = "sent_at IS NULL AND dead_at IS NULL AND lapsed_at IS NULL"
+DEAD = "dead_at IS NOT NULL"
+TOLD_BY_ANOTHER = "digest_id IS NOT NULL"
 
 
 class OutboxMessage(SQLModel, table=True):
     """A notice or command owed, stored with its cause and complete: delivery only sends it (promise 6).
 
-    It is true only while the case is in one of the states `only_while` names (all states when empty);
-    delivery asks again before it sends.
+    It is true only while the case is in one of the states `only_while` names (all states when empty); delivery
+    asks again before it sends, and what is not true any more lapses. Who sends it has claimed it until
+    `claimed_until`: should they be killed, it is free again then, and sent with the same key.
     """
 
     __tablename__ = "outbox"
     __table_args__ = (
         Index("outbox_of_case", "case_kind", "case_id"),
         Index(
-            "outbox_unsent", "channel", "owed_at", postgresql_where=text(UNSENT), sqlite_where=text(UNSENT)
+            *("outbox_unsent", "shop", "channel", "id"),
+            postgresql_where=text(UNSENT),
+            sqlite_where=text(UNSENT),
+        ),
+        Index("outbox_dead", "dead_at", postgresql_where=text(DEAD), sqlite_where=text(DEAD)),
+        Index(
+            *("outbox_of_digest", "digest_id"),
+            postgresql_where=text(TOLD_BY_ANOTHER),
+            sqlite_where=text(TOLD_BY_ANOTHER),
         ),
     )
 
@@ -43,4 +54,15 @@ class OutboxMessage(SQLModel, table=True):
     text: str | None = None  # a notice as the recipient reads it; None for a command
     digest_id: int | None = None  # the message that tells of it instead
     sent_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    dead_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    ref: str | None = None  # their number for it
+    claimed_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    claimed_by: str | None = None
+    attempts: int = Field(default=0, sa_column_kwargs={"server_default": "0"})  # tries begun
+    misses: int = Field(default=0, sa_column_kwargs={"server_default": "0"})  # of these, tries that did nothing
+    retry_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    answer: str | None = None  # what they said last, masked
+    lapsed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # no longer true, so never sent
+    lapsed_why: str | None = None
+    dead_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # given up: a person looks
+    dead_why: str | None = None
+    abandoned_by: str | None = None  # the person who gave it up
