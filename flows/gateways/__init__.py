@@ -55,10 +55,12 @@ class Owed:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much we ask of one destination: so many questions at once, and so many begun in a second."""
+    """How much we ask of one destination: so many questions at once, so many begun in a second, and how often one
+    and the same."""
 
     at_once: int = 20
     per_second: float = 100
+    tries: int = 12  # in about five hours; after that a person has to look
 
 
 class Gateway(Protocol):

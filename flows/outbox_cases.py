@@ -1,0 +1,117 @@
+"""What delivery has to know of the cases it delivers for: how they are called, how they stand now, and who is told."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, select
+
+from flows.gateways import Contact, Owed
+from flows.sql import one_of
+from models import Buyer, Complaint, Order, OutboxMessage, Return
+
+ORDERS, RETURNS, COMPLAINTS, BUYERS = (m.__table__ for m in (Order, Return, Complaint, Buyer))
+OUTBOX = OutboxMessage.__table__
+SHIP, STOP = "ship", "stop_shipping"
+OF_ORDER = (
+    ORDERS.c.no.label("order_no"),
+    ORDERS.c.released_at,
+    ORDERS.c.receiver,
+    ORDERS.c.phone,
+    BUYERS.c.handle,
+    BUYERS.c.opted_out_at,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A case as it stands at the moment of sending; `commands` are those to its warehouse so far, oldest first."""
+
+    no: str
+    state: str
+    order_no: str | None
+    released_at: datetime | None
+    opted_out_at: datetime | None
+    to: Contact
+    commands: tuple[Any, ...] = ()
+
+
+def cases_of(connection: Connection, rows: Sequence[Any]) -> dict[tuple[str, int], Case]:
+    """The cases of these outbox rows, by kind and id; one statement for each kind."""
+    wanted: dict[str, set[int]] = defaultdict(set)
+    for row in rows:
+        wanted[row.case_kind].add(row.case_id)
+    commands = _commands(connection, [row for row in rows if row.what in (SHIP, STOP)])
+    found = {}
+    for kind, ids in wanted.items():
+        if kind in SELECTS:
+            id_ = TABLES[kind].c.id
+            for row in connection.execute(SELECTS[kind].where(one_of(connection, id_, sorted(ids)))):
+                found[kind, row.id] = _case(row, tuple(commands[kind, row.id]))
+    return found
+
+
+def owed(row: Any, case: Case | None) -> Owed:
+    """The row as its gateway sees it."""
+    return Owed(
+        key=row.key,
+        shop=row.shop,
+        what=row.what,
+        channel=row.channel,
+        case_kind=row.case_kind,
+        case_no=case.no if case else "",
+        order_no=case.order_no if case else None,
+        recipient=row.recipient,
+        text=row.text,
+        payload=row.payload,
+        owed_at=row.owed_at,
+        to=case.to if case else Contact(),
+    )
+
+
+def _case(row: Any, commands: tuple[Any, ...]) -> Case:
+    to = Contact(handle=row.handle, name=row.receiver, phone=row.phone)
+    return Case(row.no, row.state, row.order_no, row.released_at, row.opted_out_at, to, commands)
+
+
+def _commands(connection: Connection, rows: Sequence[Any]) -> dict[tuple[str, int], list[Any]]:
+    """What their warehouses have been told of these cases, or were to be."""
+    found: dict[tuple[str, int], list[Any]] = defaultdict(list)
+    for kind in {row.case_kind for row in rows}:
+        c, ids = OUTBOX.c, {row.case_id for row in rows if row.case_kind == kind}
+        told = select(c.id, c.case_id, c.what, c.sent_at, c.attempts, c.misses)
+        told = told.where(c.case_kind == kind, one_of(connection, c.case_id, ids), c.what.in_((SHIP, STOP)))
+        for row in connection.execute(told.order_by(c.id)).all():
+            found[kind, row.case_id].append(row)
+    return found
+
+
+def _orders() -> Select:
+    joined = ORDERS.outerjoin(BUYERS, BUYERS.c.id == ORDERS.c.buyer_id)
+    return select(ORDERS.c.id, ORDERS.c.no, ORDERS.c.state, *OF_ORDER).select_from(joined)
+
+
+def _returns() -> Select:
+    joined = RETURNS.join(ORDERS, ORDERS.c.id == RETURNS.c.order_id)
+    joined = joined.outerjoin(BUYERS, BUYERS.c.id == ORDERS.c.buyer_id)
+    return select(RETURNS.c.id, RETURNS.c.no, RETURNS.c.state, *OF_ORDER).select_from(joined)
+
+
+def _complaints() -> Select:
+    """Who complains is who is told, not the receiver of the parcel."""
+    c = COMPLAINTS.c
+    joined = COMPLAINTS.outerjoin(ORDERS, ORDERS.c.id == c.order_id)
+    joined = joined.outerjoin(BUYERS, BUYERS.c.id == c.buyer_id)
+    told = {column.name: column for column in OF_ORDER} | {
+        "receiver": c.name.label("receiver"),
+        "phone": c.phone,
+    }
+    return select(c.id, c.no, c.state, *told.values()).select_from(joined)
+
+
+TABLES = {"order": ORDERS, "return": RETURNS, "complaint": COMPLAINTS}
+SELECTS = {"order": _orders(), "return": _returns(), "complaint": _complaints()}

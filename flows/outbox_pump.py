@@ -1,0 +1,126 @@
+"""One route's messages, many under way at once: claimed a few ahead, sent, and settled as the answers come."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+
+from sqlalchemy.exc import OperationalError
+
+from flows import circuits, outbox_rows
+from flows.gateways import Limits
+from flows.outbox_claims import Claimed, Drain, claim_batch
+from flows.outbox_rows import Route
+from flows.outbox_tries import Ending, Try, became, tried
+from models.database import transaction
+
+log = logging.getLogger("kefu")
+TOGETHER = 0.02  # seconds in which answers are gathered, to be settled in one statement
+INSISTING = 3  # times that an answer is written down when the database is in trouble
+
+
+class Pump:
+    """Brings what waits on one route to where it goes, at most so much at a time."""
+
+    def __init__(self, drain: Drain, route: Route, limits: Limits) -> None:
+        """Takes the limits of the destination that most of the route's messages have."""
+        self._drain, self._route, self._limits = drain, route, limits
+        self._ready_at = drain.clock()  # from when on the rate allows more
+        self._ended: asyncio.Queue[Try] = asyncio.Queue()
+        self._under_way: set[asyncio.Task] = set()
+        self._open = 0  # claimed and not settled
+
+    async def run(self) -> None:
+        """Until nothing is left that can be sent, or the run has taken long enough."""
+        more = True
+        try:
+            while more or self._open:
+                if more and self._open <= self._limits.at_once and await self._rate_allows():
+                    more = await self._claim()
+                if self._open:
+                    await self._settle(await self._some())
+                    more = True  # the next one of a settled one's case
+                more = more and time.monotonic() < self._drain.give_up_at
+        finally:
+            if self._under_way:  # the database failed us: what is on its way is not to be cut off
+                await asyncio.wait(self._under_way)
+            if not self._ended.empty():
+                await self._settle([self._ended.get_nowait() for _ in range(self._ended.qsize())])
+
+    async def _rate_allows(self) -> bool:
+        ahead = (self._ready_at - self._drain.clock()).total_seconds() - self._drain.AHEAD
+        if ahead > 0 and not self._open:
+            await asyncio.sleep(ahead)
+            return True
+        return ahead <= 0
+
+    async def _claim(self) -> bool:
+        """Whether there may be more to claim."""
+        limit = max(
+            1, min(self._limits.at_once * 2 - self._open, int(self._limits.per_second * self._drain.AHEAD))
+        )
+        claimed, done = await self._drain.ask(claim_batch, self._drain, self._route, limit, self._ready_at)
+        loop, now = asyncio.get_running_loop(), self._drain.clock()
+        for one in claimed:
+            self._ready_at = max(self._ready_at, one.at)
+            task = loop.create_task(self._send(one, loop.time() + (one.at - now).total_seconds()))
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+        self._open += len(claimed)
+        self._drain.tell(done)
+        down = {one.destination for one in done if one.ending is Ending.PUT_BACK}
+        settled_some = any(one.ending is not Ending.PUT_BACK for one in done)
+        return (
+            bool(claimed) or settled_some or (bool(down) and self._drain.leads_elsewhere(self._route, down))
+        )
+
+    async def _send(self, one: Claimed, at: float) -> None:
+        await asyncio.sleep(at - asyncio.get_running_loop().time())
+        async with one.lane.slots:
+            if one.lane.circuit.is_open or self._drain.clock() >= one.row.claimed_until:
+                done = Try(one.row, one.owed.case_no, Ending.PUT_BACK, one.lane.name)
+            else:
+                done = await tried(one.row, one.owed, one.lane.gateway, one.lane.circuit)
+        self._ended.put_nowait(done)
+
+    async def _some(self) -> list[Try]:
+        """The next answer, and what comes shortly after it."""
+        some = [await self._ended.get()]
+        await asyncio.sleep(TOGETHER)
+        return some + [self._ended.get_nowait() for _ in range(self._ended.qsize())]
+
+    async def _settle(self, done: list[Try]) -> None:
+        self._open -= len(done)
+        await self._drain.ask(settled, self._drain, done)
+        self._drain.tell(done)
+
+
+def settled(drain: Drain, done: Sequence[Try]) -> None:
+    """Write down what became of them. An answer that came is not lost to a moment's trouble with the database."""
+    for left in reversed(range(INSISTING)):
+        try:
+            return _write(drain, done)
+        except OperationalError:
+            if not left:
+                raise
+            time.sleep(0.1)
+    return None
+
+
+def _write(drain: Drain, done: Sequence[Try]) -> None:
+    now = drain.clock()
+    lanes = [lane for _, lane in sorted(drain.lanes.items()) if lane.circuit.changed]
+    with transaction(drain.engine) as connection:
+        for lane in lanes:
+            circuits.remember(connection, lane.circuit, now)
+            if not lane.circuit.is_open:
+                outbox_rows.forget_waits(connection, lane.routes, now)
+        written = outbox_rows.settle(
+            connection, [one.row for one in done], [became(one, now) for one in done]
+        )
+    for lane in lanes:
+        lane.circuit.changed = False
+    if written < len(done):
+        log.warning("%d messages had been claimed by others meanwhile", len(done) - written)

@@ -1,0 +1,150 @@
+"""What is owed, as rows: claimed for a while by one of all who deliver, and settled by who has it (promise 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select, update
+
+from flows.scope import Scope
+from flows.sql import Row, one_of, update_all
+from models import OutboxMessage
+
+OUTBOX = OutboxMessage.__table__
+o = OUTBOX.c
+SETTLED = (
+    *("sent_at", "ref", "answer", "attempts", "misses", "retry_at", "claimed_until"),
+    *("lapsed_at", "lapsed_why", "dead_at", "dead_why"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The way a message takes: of one shop, through one channel."""
+
+    shop: str
+    channel: str
+
+    @property
+    def name(self) -> str:
+        """As people read it."""
+        return f"{self.shop}/{self.channel}"
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What waits on one route: how much, since when, and the id of the first."""
+
+    route: Route
+    count: int
+    oldest_at: datetime
+    first_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What one run delivers: what is owed by `as_of`, of this scope; with `since`, only what was stored since then."""
+
+    as_of: datetime
+    scope: Scope = Scope()
+    case_kind: str = "order"
+    since: datetime | None = None
+
+    @property
+    def condition(self) -> ColumnElement[bool]:
+        """The rows it is about, whether or not they can be sent now."""
+        of = [unsent(o), o.digest_id.is_(None), o.owed_at <= self.as_of]
+        of += [o.shop == self.scope.shop] if self.scope.shop else []
+        of += [o.case_kind == self.case_kind, o.case_id == self.scope.case_id] if self.scope.case_id else []
+        of += [o.recorded_at >= self.since] if self.since else []
+        return and_(*of)
+
+
+def unsent(c: Any) -> ColumnElement[bool]:
+    """Still owed: neither sent nor given up, and nobody has seen that it is no longer true."""
+    return and_(c.sent_at.is_(None), c.dead_at.is_(None), c.lapsed_at.is_(None))
+
+
+def waiting(connection: Connection, wanted: Wanted) -> list[Waiting]:
+    """What waits, route by route."""
+    found = select(o.shop, o.channel, func.count(), func.min(o.owed_at), func.min(o.id)).where(
+        wanted.condition
+    )
+    rows = connection.execute(found.group_by(o.shop, o.channel).order_by(o.shop, o.channel)).all()
+    return [Waiting(Route(shop, channel), *told) for shop, channel, *told in rows]
+
+
+def by_id(connection: Connection, ids: Sequence[int]) -> list[Any]:
+    """These rows, oldest first."""
+    return list(connection.execute(select(OUTBOX).where(one_of(connection, o.id, ids)).order_by(o.id)).all())
+
+
+def claim(
+    connection: Connection,
+    wanted: Wanted,
+    route: Route,
+    *,
+    by: str,
+    now: datetime,
+    until: datetime,
+    limit: int,
+) -> list[Any]:
+    """Take up to `limit` rows of a route that nobody else has, oldest first; they are ours until `until`.
+
+    Of one case only its oldest to each recipient: the next one waits until that is settled.
+    """
+    older = OUTBOX.alias("older")
+    waits_for_older = exists().where(
+        *(older.c.case_kind == o.case_kind, older.c.case_id == o.case_id, older.c.channel == o.channel),
+        *(older.c.recipient.is_not_distinct_from(o.recipient), older.c.id < o.id),
+        *(unsent(older.c), older.c.digest_id.is_(None)),
+    )
+    free = (
+        select(o.id)
+        .where(wanted.condition, o.shop == route.shop, o.channel == route.channel)
+        .where(_past(o.claimed_until, now), _past(o.retry_at, now), _past(o.not_before, wanted.as_of))
+        .where(~waits_for_older)
+        .order_by(o.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("free")  # PostgreSQL locks in it once; as a subquery it may be asked again, and take more
+    )
+    taken = {"claimed_by": by, "claimed_until": until, "attempts": o.attempts + 1}
+    found = update(OUTBOX).where(o.id.in_(select(free.c.id))).values(taken).returning(*o)
+    return sorted(connection.execute(found).all(), key=lambda row: row.id)
+
+
+def _past(moment: Any, now: datetime) -> ColumnElement[bool]:
+    return or_(moment.is_(None), moment <= now)
+
+
+def settle(connection: Connection, rows: Sequence[Any], news: Sequence[Row]) -> int:
+    """Write what became of claimed rows; say of how many. A row that somebody else has claimed since is theirs."""
+    keys = [{"id": row.id, "claimed_by": row.claimed_by, "attempts": row.attempts} for row in rows]
+    whole = [
+        {name: new.get(name, getattr(row, name)) for name in SETTLED}
+        for row, new in zip(rows, news, strict=True)
+    ]
+    for new in whole:
+        new["claimed_until"] = None
+    written = update_all(connection, OUTBOX, keys, whole, SETTLED)
+    _settle_told(connection, [row.id for row, new in zip(rows, whole, strict=True) if new["sent_at"]], whole)
+    return written
+
+
+def _settle_told(connection: Connection, ids: list[int], news: Sequence[Row]) -> None:
+    """What a digest tells of is sent when the digest is."""
+    if ids:
+        at = max(new["sent_at"] for new in news if new["sent_at"])
+        told = update(OUTBOX).where(one_of(connection, o.digest_id, ids), unsent(o))
+        connection.execute(told.values(sent_at=at))
+
+
+def forget_waits(connection: Connection, routes: Iterable[Route], now: datetime) -> None:
+    """Their destination is back: what was put off because it was down goes now, in the sequence it was owed."""
+    on = or_(*(and_(o.shop == route.shop, o.channel == route.channel) for route in routes))
+    mine = (unsent(o), on, o.retry_at > now)
+    connection.execute(update(OUTBOX).where(*mine).values(retry_at=None))
