@@ -1,12 +1,14 @@
 """The timetable: which flow runs when, built from the shops' policies and kept on the Prefect server.
 
-Payments, refunds, returns, complaints and whatever is late are swept by one deployment each, for all shops; each shop
-has one of its own for its cut-off:
+Payments, refunds, returns, complaints, the outbox and whatever is late are swept by one deployment each, for all
+shops; each shop has one of its own for its cut-off:
 
 * Overlap. Sweeps come every few minutes, so a run that would overlap is dropped (CANCEL_NEW): the
   next one does its work. A cut-off comes once a day, so a run that would overlap waits (ENQUEUE). With one
   deployment for all shops and CANCEL_NEW, two shops closing in the same minute would cost one of them its day,
   and so would a day of downtime, when yesterday's and today's cut-off fall due together.
+* The outbox. Each minute, beside the sweeps: it mostly waits for others. What a run owes it sends itself; here goes
+  what was owed otherwise, or has to be tried again.
 * Late news. A payment made in time may be heard of after the cut-off: it leaves the same day all the same, by a
   second deployment of each shop that runs a few times more afterwards.
 * Downtime. Prefect keeps runs whose time has passed and the worker catches up; it plans at least three runs
@@ -47,6 +49,7 @@ from deployments.worker import TYPE, InProcessWorker
 from flows import scheduled, scheduled_complaints
 from flows.scheduled import (
     chase_returns,
+    deliver_outbox,
     dispatch_cutoff,
     release_refunds,
     remind_unpaid,
@@ -94,6 +97,7 @@ def timetable(shops: Iterable[Shop]) -> list[RunnerDeployment]:
         _deployment(chase_returns, "every-10-minutes", [_every(10, after=9)], ONE_AT_A_TIME_ELSE_DROP),
         _deployment(complaint_escalations, "every-5-minutes", [_every(5, after=3)], ONE_AT_A_TIME_ELSE_DROP),
         _deployment(complaint_callbacks, "every-10-minutes", [_every(10, after=6)], ONE_AT_A_TIME_ELSE_DROP),
+        _deployment(deliver_outbox, "every-minute", [_every(1)], ONE_AT_A_TIME_ELSE_DROP),
         *(_of_shop(shop, shop.name, [_daily(shop)]) for shop in shops),
         *(_of_shop(shop, f"{shop.name}-late", [_daily(shop, late) for late in LATE]) for shop in shops),
         *(_deployment(flow, BY_HAND_NAME) for flow in (*TIMED, *BY_HAND)),
@@ -192,7 +196,8 @@ def _every(minutes: int, after: int = 0) -> DeploymentScheduleCreate:
     """Sweeps take turns: started together, they would wait for each other and for the server's database."""
     times = f"{after}-59/{minutes}" if after else f"*/{minutes}"
     cron = CronSchedule(cron=f"{times} * * * *", timezone="UTC")
-    return DeploymentScheduleCreate(schedule=cron, slug=f"every-{minutes}-minutes")
+    slug = "every-minute" if minutes == 1 else f"every-{minutes}-minutes"
+    return DeploymentScheduleCreate(schedule=cron, slug=slug)
 
 
 def _of_shop(shop: Shop, name: str, schedules: list[DeploymentScheduleCreate]) -> RunnerDeployment:

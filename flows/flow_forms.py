@@ -15,7 +15,8 @@ from pydantic import BeforeValidator, WithJsonSchema
 
 from flows import clock
 from flows.flow_runs import as_of_or_scheduled, ended, run_batch, run_id
-from flows.flow_tables import publish_sweep
+from flows.flow_tables import publish_delivery, publish_sweep
+from flows.outbox_delivery import decide_and_deliver
 from flows.policy_store import current_policies
 from flows.sweep import SweepReport
 from models.database import engine_from_env
@@ -42,8 +43,16 @@ def swept(
     step: Callable[..., SweepReport], *told: Any, publish: Callable[[Any], str] = publish_sweep
 ) -> State:
     """Run a timed step with what the form told, and end as it ended."""
-    report = step(engine_from_env(), **asked(*told))
-    return ended(report, publish(report))
+    return decided(step, publish, **asked(*told))
+
+
+def decided(step: Callable[..., Any], publish: Callable[[Any], str], *args: Any, **how: Any) -> State:
+    """Run a step, deliver at once what is owed by it, and end as both ended; each leaves its table."""
+    report, delivery = decide_and_deliver(step, engine_from_env(), *args, **how)
+    summary = publish(report)
+    if delivery is None:
+        return ended(report, summary)
+    return ended(report, f"{summary}; {publish_delivery(delivery)}", delivery)
 
 
 def asked(shop: str | None, case_no: str | None, as_of: datetime | None, dry_run: bool) -> dict[str, Any]:

@@ -95,6 +95,9 @@ def answered(work: Callable[[], State]) -> State:
         return Cancelled(message="stopped between two batches; what was done stays done")
 
 
-def ended(report: Report, summary: str) -> State:
-    """Red when an item was bad, although everything else was done: a person should look."""
-    return (Failed if report.red else Completed)(message=summary, data=report.as_dict())
+def ended(report: Report, summary: str, delivery: Report | None = None) -> State:
+    """Red when an item was bad, although everything else was done: a person should look. An item is also a message
+    that was to be delivered by this run."""
+    red = report.red or (delivery is not None and delivery.red)
+    more = {"delivery": delivery.as_dict()} if delivery else {}
+    return (Failed if red else Completed)(message=summary, data={**report.as_dict(), **more})

@@ -9,16 +9,19 @@ from collections.abc import Iterable, Iterator
 from zoneinfo import ZoneInfo
 
 from prefect.artifacts import create_table_artifact
+from prefect.events import emit_event
 
 from flows.dispatch_cutoff import Batch, CutoffReport
 from flows.flow_runs import started_by_itself
 from flows.gateways.payments import URL
 from flows.order_import import ImportReport
+from flows.outbox_delivery import DIED, DeliveryReport, Line
 from flows.refunds import RefundReport
 from flows.sweep import SweepReport
 from flows.sync_orders import SyncReport
 from states.reasons import yuan
 
+TOLD = 20  # messages in one event
 SHOWN = 1_000  # rows of a table: more than anyone reads, and what a browser still draws
 
 
@@ -34,6 +37,25 @@ def publish_refunds(report: RefundReport) -> str:
     summary = ", ".join([_summary(report), *_money(report)])
     _publish(report.flow, map(_with_money, report.rows), summary)
     return summary
+
+
+def publish_delivery(report: DeliveryReport) -> str:
+    """What became of the messages, destination by destination, and each that could not be sent; an event for those
+    that were given up."""
+    _publish("outbox", [_line(name, line) for name, line in sorted(report.lines.items())], report.told)
+    _publish("outbox-not-sent", map(_not_sent, report.rows), "Not sent, each with the reason.")
+    for destination, died in _by_destination(report.died).items():
+        resource = {
+            "prefect.resource.id": f"kefu.destination.{destination}",
+            "prefect.resource.name": destination,
+        }
+        payload = {
+            "count": len(died),
+            "messages": died[:TOLD],
+            "first": f"{died[0]['key']}: {died[0]['answer']}",
+        }
+        emit_event(DIED, resource=resource, payload=payload)
+    return report.told
 
 
 def publish_cutoff(report: CutoffReport, zones: dict[str, ZoneInfo]) -> str:
@@ -100,6 +122,23 @@ def _refunds(count: int) -> str:
 
 def _counted(counts: dict[str, int]) -> str:
     return ", ".join(f"{value} {name}" for name, value in counts.items())
+
+
+def _line(name: str, line: Line) -> dict:
+    told = line.as_dict()
+    return {"destination": name, **told, "oldest_at": told["oldest_at"] or ""}
+
+
+def _not_sent(row: dict) -> dict:
+    told = _readable(row)
+    return {"no": told["no"], "为什么 why": told["refused"] or told["error"]}
+
+
+def _by_destination(died: Iterable[dict]) -> dict[str, list[dict]]:
+    found: dict[str, list[dict]] = {}
+    for message in died:
+        found.setdefault(message["destination"], []).append(message)
+    return found
 
 
 def _readable(row: dict) -> dict:

@@ -35,9 +35,11 @@ from models.database import reading
 from states.errors import KefuError
 
 FLOW = "deliver-outbox"
+DIED = "kefu.outbox.died"  # the Prefect event of messages that were given up
 RUNS_FOR = 50  # seconds: the next run is on its way by then
 
 
+Step = Callable[..., Any]
 OpenGateways = Callable[[], AbstractAsyncContextManager[Any]]
 
 
@@ -74,6 +76,18 @@ class DeliveryReport(SweepReport):
         """The shape that scripts rely on."""
         destinations = {name: line.as_dict() for name, line in sorted(self.lines.items())}
         return {**super().as_dict(), "waiting": self.waiting, "destinations": destinations}
+
+    @property
+    def told(self) -> str:
+        """In one line."""
+        put_back = sum(line.put_back for line in self.lines.values())
+        counts = {"sent": self.done, "no longer true": self.refused, "postponed": self.postponed,
+                  "given up": self.failed, "put back, their destination is down": put_back}  # fmt: skip
+        words = [f"{count} {name}" for name, count in counts.items() if count]
+        if self.waiting:
+            why = "dry run" if self.dry_run else "no gateway is configured for them"
+            words.append(f"{self.waiting} waiting: {why}")
+        return "messages: " + (", ".join(words) or "none")
 
     def add_waiting(self, one: Waiting) -> None:
         """Take in what waits on a route that leads nowhere."""
@@ -144,6 +158,27 @@ def deliver_outbox(
         return report
     run_batch(_drain, engine, wanted, report, gateways or _configured(engine), clock, flow_run)
     return report
+
+
+def decide_and_deliver(
+    step: Step, engine: Engine, *args: Any, **asked: Any
+) -> tuple[Any, DeliveryReport | None]:
+    """Run a step, and send at once what it owed by that: a reminder leaves within seconds, not at the next minute.
+
+    The one place where that is done, for flows and command line alike. A dry run owes nothing; what was decided
+    stays, whatever becomes of its delivery.
+    """
+    began = now()
+    report = step(engine, *args, **asked)
+    if asked.get("dry_run") or step is deliver_outbox:
+        return report, None
+    how = {name: asked[name] for name in ("run_batch", "flow_run") if name in asked}
+    try:
+        return report, deliver_outbox(engine, as_of=now(), since=began, **how)
+    except KefuError as error:
+        delivery = DeliveryReport(FLOW, began, failed=1)
+        delivery.rows.append({"no": "", "did": [], "refused": [], "error": str(error)})
+        return report, delivery
 
 
 def _drain(

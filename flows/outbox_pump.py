@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ from flows.outbox_tries import Ending, Try, became, tried
 from models.database import transaction
 
 log = logging.getLogger("kefu")
-TOGETHER = 0.02  # seconds in which answers are gathered, to be settled in one statement
+TOGETHER = 0.05  # seconds in which answers are gathered, to be settled in one statement
 INSISTING = 3  # times that an answer is written down when the database is in trouble
 
 
@@ -30,37 +31,48 @@ class Pump:
         self._ready_at = drain.clock()  # from when on the rate allows more
         self._ended: asyncio.Queue[Try] = asyncio.Queue()
         self._under_way: set[asyncio.Task] = set()
-        self._open = 0  # claimed and not settled
+        self._open = self._queued = 0  # claimed and not settled; of these, not begun
+        self._settlements = 0
+        self._news = asyncio.Event()  # something has begun, or been settled
 
     async def run(self) -> None:
         """Until nothing is left that can be sent, or the run has taken long enough."""
-        more = True
+        settling = asyncio.create_task(self._settle_all())
         try:
-            while more or self._open:
-                if more and self._open <= self._limits.at_once and await self._rate_allows():
-                    more = await self._claim()
-                if self._open:
-                    await self._settle(await self._some())
-                    more = True  # the next one of a settled one's case
-                more = more and time.monotonic() < self._drain.give_up_at
-        finally:
-            if self._under_way:  # the database failed us: what is on its way is not to be cut off
-                await asyncio.wait(self._under_way)
-            if not self._ended.empty():
-                await self._settle([self._ended.get_nowait() for _ in range(self._ended.qsize())])
+            await self._claim_all(settling)
+        finally:  # what is on its way is not to be cut off
+            while self._open and not settling.done():
+                await self._next_news()
+            settling.cancel()
+            await asyncio.gather(settling, return_exceptions=True)
+        if not settling.cancelled():
+            settling.result()  # it ends by itself when the database fails us
 
-    async def _rate_allows(self) -> bool:
-        ahead = (self._ready_at - self._drain.clock()).total_seconds() - self._drain.AHEAD
-        if ahead > 0 and not self._open:
-            await asyncio.sleep(ahead)
-            return True
-        return ahead <= 0
+    async def _next_news(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._news.wait(), 1)
+        self._news.clear()
+
+    # -- claim ----------------------------------------------------------------------------------------
+
+    async def _claim_all(self, settling: asyncio.Task) -> None:
+        more, seen = True, 0
+        while more or self._open:
+            if settling.done() or time.monotonic() > self._drain.give_up_at:
+                return
+            if more and self._queued < self._limits.at_once and self._rate_allows():
+                seen = self._settlements
+                more = await self._claim()
+            else:
+                await self._next_news()
+            more = more or self._settlements > seen  # a settled one may have freed the next of its case
+
+    def _rate_allows(self) -> bool:
+        return (self._ready_at - self._drain.clock()).total_seconds() < self._drain.AHEAD
 
     async def _claim(self) -> bool:
         """Whether there may be more to claim."""
-        limit = max(
-            1, min(self._limits.at_once * 2 - self._open, int(self._limits.per_second * self._drain.AHEAD))
-        )
+        limit = max(1, min(self._limits.at_once * 2, int(self._limits.per_second * self._drain.AHEAD)))
         claimed, done = await self._drain.ask(claim_batch, self._drain, self._route, limit, self._ready_at)
         loop, now = asyncio.get_running_loop(), self._drain.clock()
         for one in claimed:
@@ -69,6 +81,7 @@ class Pump:
             self._under_way.add(task)
             task.add_done_callback(self._under_way.discard)
         self._open += len(claimed)
+        self._queued += len(claimed)
         self._drain.tell(done)
         down = {one.destination for one in done if one.ending is Ending.PUT_BACK}
         settled_some = any(one.ending is not Ending.PUT_BACK for one in done)
@@ -76,25 +89,32 @@ class Pump:
             bool(claimed) or settled_some or (bool(down) and self._drain.leads_elsewhere(self._route, down))
         )
 
+    # -- send -----------------------------------------------------------------------------------------
+
     async def _send(self, one: Claimed, at: float) -> None:
         await asyncio.sleep(at - asyncio.get_running_loop().time())
         async with one.lane.slots:
+            self._queued -= 1
+            self._news.set()
             if one.lane.circuit.is_open or self._drain.clock() >= one.row.claimed_until:
                 done = Try(one.row, one.owed.case_no, Ending.PUT_BACK, one.lane.name)
             else:
                 done = await tried(one.row, one.owed, one.lane.gateway, one.lane.circuit)
         self._ended.put_nowait(done)
 
-    async def _some(self) -> list[Try]:
-        """The next answer, and what comes shortly after it."""
-        some = [await self._ended.get()]
-        await asyncio.sleep(TOGETHER)
-        return some + [self._ended.get_nowait() for _ in range(self._ended.qsize())]
+    # -- settle ---------------------------------------------------------------------------------------
 
-    async def _settle(self, done: list[Try]) -> None:
-        self._open -= len(done)
-        await self._drain.ask(settled, self._drain, done)
-        self._drain.tell(done)
+    async def _settle_all(self) -> None:
+        """The next answer, and what comes shortly after it, again and again."""
+        while True:
+            done = [await self._ended.get()]
+            await asyncio.sleep(TOGETHER)
+            done += [self._ended.get_nowait() for _ in range(self._ended.qsize())]
+            await self._drain.ask(settled, self._drain, done)
+            self._drain.tell(done)
+            self._open -= len(done)
+            self._settlements += 1
+            self._news.set()
 
 
 def settled(drain: Drain, done: Sequence[Try]) -> None:

@@ -17,18 +17,18 @@ from prefect import flow
 from prefect.states import State
 
 from flows.dispatch_cutoff import dispatch_cutoff as cutoff_plainly
-from flows.flow_forms import Name, Text, asked, in_the_shops_zone, swept, zones
-from flows.flow_runs import answered, ended, run_id
-from flows.flow_tables import publish_cutoff, publish_import, publish_refunds, publish_sync
+from flows.flow_forms import Name, Text, decided, in_the_shops_zone, swept, zones
+from flows.flow_runs import answered, run_id
+from flows.flow_tables import publish_cutoff, publish_delivery, publish_import, publish_refunds, publish_sync
 from flows.order_import import import_orders as import_plainly
 from flows.order_watch import watch_orders as watch_plainly
+from flows.outbox_delivery import deliver_outbox as deliver_plainly
 from flows.payment_reminders import remind_unpaid as remind_plainly
 from flows.return_steps import chase_returns as chase_plainly
 from flows.return_steps import release_refunds as release_plainly
 from flows.return_steps import return_case as case_plainly
 from flows.secret_blocks import look_there
 from flows.sync_orders import sync_orders as sync_plainly
-from models.database import engine_from_env
 
 look_there()
 
@@ -105,11 +105,12 @@ def dispatch_cutoff(
         dry_run: show what would be done, do nothing.
     """
 
-    def sweep() -> State:
-        report = cutoff_plainly(engine_from_env(), **asked(shop, case_no, as_of, dry_run))
-        return ended(report, publish_cutoff(report, zones()))
-
-    return answered(sweep)
+    return answered(
+        lambda: swept(
+            *(cutoff_plainly, shop, case_no, as_of, dry_run),
+            publish=lambda report: publish_cutoff(report, zones()),
+        )
+    )
 
 
 @flow(name="release-refunds")
@@ -146,6 +147,24 @@ def chase_returns(
         dry_run: show what would be done, do nothing.
     """
     return answered(lambda: swept(chase_plainly, shop, case_no, as_of, dry_run))
+
+
+@flow(name="deliver-outbox")
+def deliver_outbox(
+    shop: Text = None,
+    case_no: Text = None,
+    as_of: datetime | None = None,
+    dry_run: bool = False,
+) -> dict:
+    """Send what is owed: notices to buyers and colleagues, commands to platform and warehouse, while they are true.
+
+    Args:
+        shop: only this shop; every shop when empty.
+        case_no: only this order.
+        as_of: the moment the run stands for; its scheduled time, or now, when empty.
+        dry_run: show how much waits, send nothing.
+    """
+    return answered(lambda: swept(deliver_plainly, shop, case_no, as_of, dry_run, publish=publish_delivery))
 
 
 @flow(name="return-case")
@@ -185,16 +204,16 @@ def import_orders(
     """
 
     def read() -> State:
-        engine = engine_from_env()
         moment = until and in_the_shops_zone(until, shop, "until")
-        report = import_plainly(
-            engine, file, shop, format=format, encoding=encoding, until=moment, flow_run=run_id()
-        )
-        return ended(report, publish_import(report))
+        how = {"format": format, "encoding": encoding, "until": moment, "flow_run": run_id()}
+        return decided(import_plainly, publish_import, file, shop, **how)
 
     return answered(read)
 
 
 # what must be on the timetable, and what is started by hand
-TIMED = (sync_orders, remind_unpaid, dispatch_cutoff, watch_orders, release_refunds, chase_returns)
+TIMED = (
+    *(sync_orders, remind_unpaid, dispatch_cutoff, watch_orders, release_refunds, chase_returns),
+    deliver_outbox,
+)
 BY_HAND = (import_orders, return_case)

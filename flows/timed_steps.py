@@ -3,6 +3,7 @@
 from flows.complaint_steps import complaint_callbacks, complaint_case, complaint_escalations
 from flows.dispatch_cutoff import dispatch_cutoff
 from flows.order_watch import watch_orders
+from flows.outbox_delivery import deliver_outbox
 from flows.payment_reminders import remind_unpaid
 from flows.return_steps import chase_returns, release_refunds, return_case
 from flows.sync_orders import sync_orders
@@ -16,6 +17,7 @@ TIMED_STEPS = {
     "chase-returns": chase_returns,
     "complaint-escalations": complaint_escalations,
     "complaint-callbacks": complaint_callbacks,
+    "deliver-outbox": deliver_outbox,
 }
 # and what only people start
 STEPS = {**TIMED_STEPS, "return-case": return_case, "complaint-case": complaint_case}

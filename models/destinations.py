@@ -14,7 +14,9 @@ class Destination(SQLModel, table=True):
     __tablename__ = "destinations"
 
     name: str = Field(primary_key=True)  # "bag-studio/platform"
-    next_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # its rate limit is used up until then
+    next_at: datetime | None = Field(
+        default=None, sa_type=UtcDateTime
+    )  # its rate limit is used up until then
     open_until: datetime | None = Field(default=None, sa_type=UtcDateTime)  # not asked until then, it is down
     failures: int = 0  # times in a row that it was found to be down
     answer: str | None = None  # what was heard when it was found so, masked

@@ -58,7 +58,9 @@ class OutboxMessage(SQLModel, table=True):
     claimed_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     claimed_by: str | None = None
     attempts: int = Field(default=0, sa_column_kwargs={"server_default": "0"})  # tries begun
-    misses: int = Field(default=0, sa_column_kwargs={"server_default": "0"})  # of these, tries that did nothing
+    misses: int = Field(
+        default=0, sa_column_kwargs={"server_default": "0"}
+    )  # of these, tries that did nothing
     retry_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     answer: str | None = None  # what they said last, masked
     lapsed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # no longer true, so never sent

@@ -84,7 +84,9 @@ class OtherSide:
     def __enter__(self) -> OtherSide:
         self._loop = asyncio.new_event_loop()
         started = threading.Event()
-        self._thread = threading.Thread(target=lambda: self._loop.run_until_complete(self._serve(started.set)))
+        self._thread = threading.Thread(
+            target=lambda: self._loop.run_until_complete(self._serve(started.set))
+        )
         self._thread.start()
         assert started.wait(10), "the other side did not start"
         return self

@@ -13,6 +13,8 @@ from rich.progress import Progress
 from deployments import output
 from flows import clock
 from flows.order_import import ImportReport, import_orders
+from flows.outbox_delivery import DeliveryReport, decide_and_deliver
+from flows.refunds import RefundReport
 from flows.replay import replay as live_through
 from flows.scope import find_scope, zone_of
 from flows.sweep import SweepReport
@@ -50,7 +52,8 @@ def import_(
             "read": bar.add_task("读取 reading", total=None),
             "tell": bar.add_task("入库 storing", total=None),
         }
-        report = import_orders(
+        report, delivery = decide_and_deliver(
+            import_orders,
             engine_from_env(),
             file,
             shop,
@@ -59,8 +62,12 @@ def import_(
             until=end,
             progress=lambda phase, done, total: bar.update(tasks[phase], completed=done, total=total),
         )
-    output.as_json(report.as_dict()) if json else _show_import(report)
-    return output.REFUSED if report.red else output.DONE
+    if json:
+        output.as_json({**report.as_dict(), "delivery": delivery.as_dict()})
+    else:
+        _show_import(report)
+        _show_delivery(delivery)
+    return output.REFUSED if report.red or delivery.red else output.DONE
 
 
 def _show_import(report: ImportReport) -> None:
@@ -97,14 +104,26 @@ def run(
     moment = clock.read_time(as_of, zone, what="--as-of") if as_of else clock.now()
     if not dry_run:
         clock.not_in_the_future(moment, "--as-of")
-    report = STEPS[flow](engine_from_env(), shop=shop, case_no=case, as_of=moment, dry_run=dry_run)
+    asked = {"shop": shop, "case_no": case, "as_of": moment, "dry_run": dry_run}
+    report, delivery = decide_and_deliver(STEPS[flow], engine_from_env(), **asked)
     if json:
-        output.as_json(report.as_dict())
+        output.as_json({**report.as_dict(), **({"delivery": delivery.as_dict()} if delivery else {})})
     else:
         with reading(engine_from_env()) as connection:
             zones = {batch.shop: zone_of(connection, batch.shop) for batch in getattr(report, "batches", [])}
         _show_run(report, zone or UTC, zones)
-    return output.REFUSED if report.red else output.DONE
+        _show_delivery(delivery or report)
+    return output.REFUSED if report.red or (delivery and delivery.red) else output.DONE
+
+
+def _show_delivery(report: SweepReport) -> None:
+    """Nothing, where nothing was delivered."""
+    if isinstance(report, DeliveryReport) and report.lines:
+        lines = [(name, *line.as_dict().values()) for name, line in sorted(report.lines.items())]
+        columns = ("destination", "已发 sent", "不再成立 lapsed", "改期 postponed", "放弃 dead", "退回 put back",
+                   "待发 waiting", "oldest")  # fmt: skip
+        output.as_table("发件 Outbox", columns, lines)
+        output.say(report.told)
 
 
 def _show_run(report: SweepReport, zone: tzinfo, zones: dict[str, tzinfo]) -> None:
@@ -125,7 +144,7 @@ def _show_run(report: SweepReport, zone: tzinfo, zones: dict[str, tzinfo]) -> No
         output.as_table(title, ("no", "state", "阻碍 blockers"), blocked)
     counts = {k: v for k, v in report.as_dict().items() if isinstance(v, int) and k != "dry_run"}
     output.console.print("  ".join(f"{k} {v}" for k, v in counts.items()))
-    if waiting := getattr(report, "waiting", 0):
+    if isinstance(report, RefundReport) and (waiting := report.waiting):
         zh, en = f"{waiting} 笔退款待付", f"refunds that wait to be paid: {waiting}"
         output.say(
             f"{zh},付款平台由 KEFU_PAYMENTS_URL 设置 / {en}; KEFU_PAYMENTS_URL names the payment service"

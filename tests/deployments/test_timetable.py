@@ -61,7 +61,8 @@ def test_no_two_sweeps_start_in_the_same_minute():
 
     starts: dict[str, set[int]] = {}
     for deployment in timetable([BAGS]):
-        for schedule in deployment.schedules if "every" in deployment.name else ():
+        sweeps = deployment.name.startswith("every-") and deployment.name != "every-minute"  # that decides nothing
+        for schedule in deployment.schedules if sweeps else ():
             starts.setdefault(deployment.flow_name, set()).update(minutes(schedule.schedule.cron))
     pulls = starts.pop("sync-orders")
     assert sum(map(len, starts.values())) == len(set().union(*starts.values())) == 3 * 12 + 3 * 6
