@@ -24,6 +24,11 @@ WRITERS = {
     "flows/digests.py",  # puts what many notices say into one
     "flows/refund_rows.py",
     "flows/refunds.py",  # marks as sent what it is about to send
+    "flows/circuits.py",  # what is known of a destination
+    "flows/outbox_claims.py",  # marks as claimed what it is about to send
+    "flows/outbox_pump.py",  # and what became of it
+    "flows/outbox_rows.py",
+    "flows/outbox_desk.py",  # what a person decides about a message
     "flows/sweep.py",  # puts a timer off when its case could not be worked on
     "flows/policy_store.py",
     "flows/inbox.py",  # what others tell us, as they tell it: no case is moved by it
