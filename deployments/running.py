@@ -100,12 +100,14 @@ def use_settings(settings: dict[str, str]) -> None:
 
 
 def deploy(api_url: str | None = None, *, paused: bool = False) -> list[str]:
-    """Bring the timetable on the server (this environment's, when none is named) in line with the shops."""
+    """Bring the timetable on the server (this environment's, when none is named) in line with the shops, and who is
+    told when a message dies."""
     if api_url:
         use_settings({"PREFECT_API_URL": api_url})
+    from deployments.alarms import deploy_alarms
     from deployments.timetable import deploy as deploy_timetable
 
-    return deploy_timetable(current_policies(engine_from_env()), paused=paused)
+    return deploy_timetable(current_policies(engine_from_env()), paused=paused) + deploy_alarms()
 
 
 def start_worker(api_url: str | None = None, *, limit: int = LIMIT, say: Say = print) -> None:

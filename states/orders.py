@@ -252,7 +252,10 @@ def follow_ups(order, change: Change) -> list[FollowUp]:
             rows += [LiftHold(change.facts["reason"])]
         case "release":
             batch = {"cutoff_at": order.batch_cutoff_at}
-            rows += [JoinBatch(order.batch_cutoff_at), Owe("ship", "warehouse", batch, only_while=(S.RELEASED,))]
+            rows += [
+                JoinBatch(order.batch_cutoff_at),
+                Owe("ship", "warehouse", batch, only_while=(S.RELEASED,)),
+            ]
         case "recall":
             # the command to ship is no longer true; should it have been sent, this stops the parcel
             rows += [Owe("stop_shipping", "warehouse", only_while=(S.PAID, S.VERIFIED))]
