@@ -37,7 +37,8 @@ def _waiting(connection: Connection, as_of: datetime) -> Sequence[Any]:
     o = OUTBOX.c
     wanted = select(OUTBOX).where(
         *(o.channel == "staff", o.recipient.is_not(None), o.what != DIGEST, o.digest_id.is_(None)),
-        *(o.sent_at.is_(None), o.dead_at.is_(None), o.owed_at <= as_of),
+        *(o.sent_at.is_(None), o.dead_at.is_(None), o.lapsed_at.is_(None), o.owed_at <= as_of),
+        o.attempts == o.misses,  # nothing of it has left, nor is about to
         or_(o.not_before.is_(None), o.not_before <= as_of),
     )
     if connection.dialect.name == "postgresql":  # what a delivery has in its hands is on its way already

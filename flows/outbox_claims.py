@@ -34,6 +34,15 @@ class Lane:
     circuit: Circuit
     slots: asyncio.Semaphore
     routes: set[Route] = field(default_factory=set)
+    next_turn: float = 0  # on the loop's clock
+
+    async def turn(self) -> None:
+        """Wait for the next moment that the rate allows: what came late must not go out all at once."""
+        now = asyncio.get_running_loop().time()
+        at = max(now, self.next_turn)
+        self.next_turn = at + 1 / self.limits.per_second
+        if at > now:
+            await asyncio.sleep(at - now)
 
     @property
     def name(self) -> str:

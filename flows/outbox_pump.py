@@ -96,6 +96,7 @@ class Pump:
         async with one.lane.slots:
             self._queued -= 1
             self._news.set()
+            await one.lane.turn()
             if one.lane.circuit.is_open or self._drain.clock() >= one.row.claimed_until:
                 done = Try(one.row, one.owed.case_no, Ending.PUT_BACK, one.lane.name)
             else:
