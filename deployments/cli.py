@@ -8,7 +8,18 @@ import typer
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from deployments import output
-from deployments.commands import inbox, orders, outbox, questions, quotes, returns, runs, shops, system
+from deployments.commands import (
+    inbox,
+    orders,
+    outbox,
+    questions,
+    quotes,
+    returns,
+    runs,
+    sandbox,
+    shops,
+    system,
+)
 from deployments.shop_files import ShopFileError
 from flows.imports.rows import UnreadableFile
 from flows.masking import mask_text
@@ -22,7 +33,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for room in (system, runs, shops, orders, returns, outbox, inbox, questions, quotes):
+for room in (system, sandbox, runs, shops, orders, returns, outbox, inbox, questions, quotes):
     room.add_to(app)
 
 

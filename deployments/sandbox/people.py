@@ -1,0 +1,37 @@
+"""The phone book: whom the numbers belong to, and whether they can be reached."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from deployments.sandbox.answers import No
+from deployments.sandbox.store import Store
+
+REACHED, UNKNOWN, REFUSES = "reached", "unknown", "refuses"
+
+
+class People:
+    """By phone number, and by their handle on the platform. Whom nobody set otherwise is reached."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def meet(self, order: dict[str, Any]) -> None:
+        """A buyer's number, with the name it was ordered under."""
+        if order.get("phone") and not self._store.get("person", order["phone"]):
+            self.set(order["phone"], order.get("receiver") or order.get("buyer") or "", REACHED)
+
+    def set(self, number: str, name: str, answers: str) -> dict[str, Any]:
+        person = {"number": number, "name": name, "answers": answers}
+        self._store.put("person", number, person)
+        return person
+
+    def all(self) -> list[dict[str, Any]]:
+        return self._store.all("person")
+
+    def must_be_reached(self, number: str) -> None:
+        """Raises No for a number that is dead, and for a person who wants no messages."""
+        person = self._store.get("person", number)
+        if person and person["answers"] != REACHED:
+            code = "number_unknown" if person["answers"] == UNKNOWN else "recipient_refuses"
+            raise No(422, code, "this message can't be delivered to its recipient")
