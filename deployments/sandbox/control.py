@@ -64,10 +64,10 @@ async def state(world: TheWorld) -> Response:
             "receiver": world.events.receiver,
             "faults": {party: world.misbehaviour.of(party).model_dump() for party in PARTIES},
             "met": world.misbehaviour.met(),
-            "orders": [as_told(order) for order in world.store.all("order", newest=30)],
+            "orders": [as_told(order) for order in world.store.all("order", newest=20)],
             "counts": world.ledger.counts(),
-            "ledger": world.ledger.latest(30),
-            "events": world.events.told(30),
+            "ledger": world.ledger.latest(20),
+            "events": world.events.told(20),
             "events_waiting": world.events.waiting(),
         }
     )
