@@ -18,7 +18,7 @@ from deployments.sandbox.events import TAKEN
 from deployments.sandbox.faults import PARTIES, Faults
 from deployments.sandbox.people import REACHED, REFUSES, UNKNOWN
 from deployments.sandbox.requests import NOS, TheWorld, told
-from deployments.sandbox.world import World, as_told
+from deployments.sandbox.world import World
 
 api = APIRouter(prefix="/control", tags=["control 控制台"], responses=NOS)
 PAGE = (files("deployments") / "sandbox" / "control.html").read_text(encoding="utf-8")
@@ -64,7 +64,7 @@ async def state(world: TheWorld) -> Response:
             "receiver": world.events.receiver,
             "faults": {party: world.misbehaviour.of(party).model_dump() for party in PARTIES},
             "met": world.misbehaviour.met(),
-            "orders": [as_told(order) for order in world.store.all("order", newest=20)],
+            "orders": world.store.all("order", newest=20),
             "counts": world.ledger.counts(),
             "ledger": world.ledger.latest(20),
             "events": world.events.told(20),

@@ -31,7 +31,7 @@ JSON = {"Content-Type": "application/json"}
 
 
 class Events:
-    """Those of one order leave in their order, unless the party misbehaves."""
+    """Those of one order leave in their order, unless the party misbehaves; one tried again may be overtaken."""
 
     def __init__(self, store: Store, hands: Hands, secrets: Secrets, misbehaviour: Misbehaviour) -> None:
         self._store, self._hands, self._secrets, self._misbehaviour = store, hands, secrets, misbehaviour

@@ -16,7 +16,7 @@ Announce = Callable[[Parcel, dict[str, Any]], None]
 BEIJING = ZoneInfo("Asia/Shanghai")
 COMPANIES = {  # the beginning of a carrier's name, and Kuaidi100's code for it
     **{"顺丰": "shunfeng", "中通": "zhongtong", "圆通": "yuantong", "韵达": "yunda", "申通": "shentong"},
-    **{"极兔": "jtexpress", "京东": "jd", "德邦": "debangwuliu", "邮政": "youzhengguonei", "EMS": "ems"},
+    **{"极兔": "jtexpress", "京东": "jd", "德邦": "debangkuaidi", "邮政": "youzhengguonei", "EMS": "ems"},
 }
 ON_THE_WAY, PICKED_UP, TROUBLE, SIGNED, REJECTED, OUT_FOR_DELIVERY, COMING_BACK = "0123456"
 STATES = {
@@ -36,15 +36,16 @@ UNKNOWN = {
 }
 
 
-def company(carrier: str) -> str:
-    """Kuaidi100's code of a carrier; a name it does not know is taken for a code."""
+def company(carrier: str | None) -> str:
+    """Kuaidi100's code of a carrier; a name it does not know is taken for a code, none at all for 顺丰."""
+    carrier = carrier or "顺丰"
     found = [code for name, code in COMPANIES.items() if carrier.upper().startswith(name)]
     return found[0] if found else carrier.lower()
 
 
 def tracking(parcel: Parcel) -> dict[str, Any]:
     """What Kuaidi100 answers of a parcel it knows, the newest scan first."""
-    scans = sorted(parcel["scans"], key=lambda scan: scan["at"], reverse=True)
+    scans = sorted(reversed(parcel["scans"]), key=lambda scan: scan["at"], reverse=True)
     state = scans[0]["state"] if scans else ON_THE_WAY
     return {
         "message": "ok",
@@ -81,7 +82,7 @@ class Parcels:
         return tracking(parcel) if parcel and parcel["company"] == code.lower() else UNKNOWN
 
     def hand_over(
-        self, waybill: str, carrier: str, shop: str, order_no: str, *, back: bool = False
+        self, waybill: str, carrier: str | None, shop: str, order_no: str, *, back: bool = False
     ) -> Parcel:
         """The carrier takes a parcel; `back`: from the buyer to the shop."""
         if self._store.get("parcel", waybill):

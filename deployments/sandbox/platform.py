@@ -50,7 +50,7 @@ class Stop(Told):
 
 class Shipment(Told):
     waybill: Waybill
-    carrier: Word
+    carrier: Word | None = None
 
 
 def router(prefix: str, shop_of: Callable) -> APIRouter:
