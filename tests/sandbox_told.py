@@ -66,7 +66,7 @@ class Sandbox:
         return self._server.url
 
     def _start_process(self) -> str:
-        command = [sys.executable, "-m", "deployments.cli", "sandbox", "--port", "0"]
+        command = [sys.executable, "-c", "from deployments.cli import main; main()", "sandbox", "--port", "0"]
         command += ["--file", str(self._file)] if self._file else ["--fresh"]
         self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         return self._process.stdout.readline().split()[-1]

@@ -8,6 +8,7 @@ import socket
 from datetime import timedelta
 from importlib.resources import files
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import HTMLResponse
@@ -185,14 +186,13 @@ def _time(world: World) -> dict[str, object]:
 
 def _must_be_near(url: str) -> None:
     """Raises No for an address beyond this machine's own network: nobody is to be attacked from here."""
-    from urllib.parse import urlsplit
-
     try:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or set("@?# ") & set(url):
             raise ValueError
         found = socket.getaddrinfo(parts.hostname, parts.port or 80, type=socket.SOCK_STREAM)
         addresses = [ipaddress.ip_address(address[4][0]) for address in found]
+        addresses = [getattr(address, "ipv4_mapped", None) or address for address in addresses]
     except (ValueError, OSError):
         raise No(422, "bad_receiver", "give an address such as http://127.0.0.1:4400") from None
     if not all(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from flows import clock
+
+LAST = datetime(2999, 12, 31, tzinfo=UTC)  # there it stays
 
 
 class Hands:
@@ -20,7 +22,7 @@ class Hands:
         self.pace = pace
 
     def now(self) -> datetime:
-        return self._shown + (clock.now() - self._since) * self.pace
+        return min(LAST, self._shown + (clock.now() - self._since) * self.pace)
 
     def forward(self, by: timedelta) -> None:
         self.set(self.now() + by, self.pace)

@@ -45,7 +45,7 @@ def company(carrier: str | None) -> str:
 
 def tracking(parcel: Parcel) -> dict[str, Any]:
     """What Kuaidi100 answers of a parcel it knows, the newest scan first."""
-    scans = sorted(reversed(parcel["scans"]), key=lambda scan: scan["at"], reverse=True)
+    scans = sorted(parcel["scans"], key=lambda scan: scan["at"])[::-1]  # of one moment the last told first
     state = scans[0]["state"] if scans else ON_THE_WAY
     return {
         "message": "ok",
