@@ -17,7 +17,7 @@ from pydantic import Field
 from deployments.sandbox.answers import Moment, No, Told, Word, iso
 from deployments.sandbox.events import TAKEN
 from deployments.sandbox.faults import PARTIES, Faults
-from deployments.sandbox.people import REACHED, REFUSES, UNKNOWN
+from deployments.sandbox.people import BOUNCES, REACHED, REFUSES, UNKNOWN
 from deployments.sandbox.requests import NOS, TheWorld, told
 from deployments.sandbox.world import World
 
@@ -47,7 +47,7 @@ class Receiver(Told):
 
 class Person(Told):
     name: Annotated[str, Field(max_length=100)] = ""
-    answers: Literal[REACHED, UNKNOWN, REFUSES] = REACHED
+    answers: Literal[REACHED, UNKNOWN, REFUSES, BOUNCES] = REACHED
 
 
 @api.get("", response_class=HTMLResponse)

@@ -189,6 +189,13 @@ async def empty_the_warehouse(world: TheWorld) -> Response:
     return told({"orders": left})
 
 
+@api.post("/refunds/settle")
+async def settle(world: TheWorld) -> Response:
+    """The payment service pays what was pending, and pushes that it did."""
+    with world.store.change():
+        return told({"refunds": world.refunds.settle_all()})
+
+
 @api.get("/parcels")
 async def parcels(world: TheWorld, limit: Annotated[int, Query(ge=1, le=100_000)] = 100) -> Response:
     """With their scans, the latest scanned first."""

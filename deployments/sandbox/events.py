@@ -24,8 +24,8 @@ TAKEN, GIVEN_UP, NEVER = "taken", "given_up", "never_pushed"
 MOST_TRIES = 8
 AT_ONCE = 50
 TIME_OUT_SECONDS = 5
-PLATFORM, CARRIER = "/push/platform/", "/push/kuaidi100/"
-PARTY = {PLATFORM: "platform", CARRIER: "carrier"}
+PLATFORM, PAYMENTS, CARRIER = "/push/platform/", "/push/payments/", "/push/kuaidi100/"
+PARTY = {PLATFORM: "platform", PAYMENTS: "payments", CARRIER: "carrier"}
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 JSON = {"Content-Type": "application/json"}
 
@@ -47,17 +47,25 @@ class Events:
         self._woken.set()
 
     def order_changed(self, order: dict[str, Any], told: dict[str, Any]) -> None:
-        self._platform("order.changed", order["shop"], order["no"], {"order": told})
+        self._tell(PLATFORM, "order.changed", order["shop"], order["no"], {"order": told})
 
     def complaint_made(self, complaint: dict[str, Any]) -> None:
-        self._platform("complaint.made", complaint["shop"], complaint["order_no"], {"complaint": complaint})
+        shop, order_no = complaint["shop"], complaint["order_no"]
+        self._tell(PLATFORM, "complaint.made", shop, order_no, {"complaint": complaint})
+
+    def message_bounced(self, order: dict[str, Any], reason: str) -> None:
+        about = {"order_no": order["no"], "reason": reason}
+        self._tell(PLATFORM, "message.bounced", order["shop"], order["no"], about)
+
+    def refund_settled(self, refund: dict[str, Any]) -> None:
+        self._tell(PAYMENTS, "refund.settled", refund["shop"], refund["order_no"], {"refund": refund})
 
     def parcel_scanned(self, parcel: dict[str, Any], param: dict[str, Any]) -> None:
         self._queue(CARRIER, parcel["shop"], parcel["waybill"], param)
 
-    def _platform(self, kind: str, shop: str, subject: str, about: dict[str, Any]) -> None:
+    def _tell(self, path: str, kind: str, shop: str, subject: str, about: dict[str, Any]) -> None:
         told = {"id": f"evt-{self._store.number('event')}", "type": kind, "shop": shop}
-        self._queue(PLATFORM, shop, subject, {**told, "at": iso(self._hands.now()), **about})
+        self._queue(path, shop, subject, {**told, "at": iso(self._hands.now()), **about})
 
     def _queue(self, kind: str, shop: str, subject: str, body: dict[str, Any]) -> None:
         number = self._store.number("push")
@@ -157,7 +165,9 @@ class Events:
                 sign = signing.md5_of(param, self._salt(copy, self._secrets.kuaidi100_salt))
                 content, headers = urlencode({"sign": sign, "param": param}).encode(), FORM
             else:
-                secret = self._salt(copy, self._secrets.platform_secret)
+                of_payments = event["path"].startswith(PAYMENTS)
+                right = self._secrets.payments_secret if of_payments else self._secrets.platform_secret
+                secret = self._salt(copy, right)
                 content = body
                 headers = JSON | signing.signed_headers(secret, "POST", url.raw_path.decode(), body)
             answer = await client.post(url, content=content, headers=headers)

@@ -7,7 +7,7 @@ from typing import Any
 from deployments.sandbox.answers import No
 from deployments.sandbox.store import Store
 
-REACHED, UNKNOWN, REFUSES = "reached", "unknown", "refuses"
+REACHED, UNKNOWN, REFUSES, BOUNCES = "reached", "unknown", "refuses", "bounces"
 
 
 class People:
@@ -29,9 +29,11 @@ class People:
     def all(self) -> list[dict[str, Any]]:
         return self._store.all("person")
 
-    def must_be_reached(self, number: str) -> None:
-        """Raises No for a number that is dead, and for a person who wants no messages."""
-        person = self._store.get("person", number)
-        if person and person["answers"] != REACHED:
-            code = "number_unknown" if person["answers"] == UNKNOWN else "recipient_refuses"
+    def reach(self, number: str) -> str:
+        """REACHED, or BOUNCES: taken, and back later. Raises No for a number that is dead, and for a person who
+        wants no messages."""
+        answers = (self._store.get("person", number) or {"answers": REACHED})["answers"]
+        if answers in (UNKNOWN, REFUSES):
+            code = "number_unknown" if answers == UNKNOWN else "recipient_refuses"
             raise No(422, code, "this message can't be delivered to its recipient")
+        return answers

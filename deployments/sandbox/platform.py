@@ -90,7 +90,7 @@ def router(prefix: str, shop_of: Callable) -> APIRouter:
     @api.post("/orders/{no}/message", **signed)
     async def message(no: OrderNo, body: Remark, key: Key, world: TheWorld, shop: Shop) -> Response:
         """To the buyer, in the platform's chat."""
-        return _once(world, shop, "message", key, no, body, lambda: _message(world, no))
+        return _once(world, shop, "message", key, no, body, lambda: world.message(no))
 
     @api.post("/orders/{no}/close", **signed)
     async def close(no: OrderNo, body: Close, key: Key, world: TheWorld, shop: Shop) -> Response:
@@ -128,12 +128,6 @@ def _once(
 
     status, answer = world.ledger.once(PARTY, what, key, no, body.model_dump(mode="json"), work)
     return told(answer, status)
-
-
-def _message(world: World, no: str) -> Order:
-    order = world.orders.find(no)
-    world.people.must_be_reached(order.get("buyer") or "")
-    return order
 
 
 def _cursor(order: Order) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from deployments.sandbox.answers import No
@@ -17,8 +18,10 @@ Refund = dict[str, Any]
 class Refunds:
     """What became of each key. One that is pending is paid when it is next asked about."""
 
-    def __init__(self, store: Store, book: Ledger, orders: Orders) -> None:
-        self._store, self._book, self._orders = store, book, orders
+    def __init__(
+        self, store: Store, book: Ledger, orders: Orders, announce: Callable[[Refund], None]
+    ) -> None:
+        self._store, self._book, self._orders, self._announce = store, book, orders, announce
 
     def ask(self, key: str, terms: dict[str, Any], becomes: str) -> tuple[int, dict[str, Any]]:
         """A new refund becomes this; a known one is told as it is by now."""
@@ -42,20 +45,27 @@ class Refunds:
                 self._book.settle(PARTY, key, DONE, None)
             return refund
 
+    def settle_all(self) -> list[Refund]:
+        """What is pending is paid without being asked about."""
+        pending = [refund["key"] for refund in self._store.all("refund") if refund["status"] == PENDING]
+        return [self.find(key) for key in pending]
+
     def _new(self, key: str, terms: dict[str, Any], becomes: str) -> tuple[int, dict[str, Any]]:
         self._orders.reserve(terms["order_no"], terms["shop"], terms["fen"] if becomes != FAILED else 0)
         refund = {"key": key, **terms, "status": becomes, "refund_ref": f"P{self._store.number('refund')}"}
         if becomes == FAILED:
             refund["reason"] = "the account is closed"
+            self._announce(refund)
+        self._keep(refund)
         if becomes == SUCCEEDED:
             self._pay(refund)
-        self._keep(refund)
         return 202 if becomes == PENDING else 201, refund
 
     def _pay(self, refund: Refund) -> None:
         self._orders.refunded(refund["order_no"], refund["fen"])
         refund["status"] = SUCCEEDED
         self._keep(refund)
+        self._announce(refund)
 
     def _keep(self, refund: Refund) -> None:
         self._store.put("refund", refund["key"], refund, shop=refund["shop"])

@@ -12,6 +12,7 @@ class Secrets:
 
     platform_secret: str = "sandbox-platform-secret"
     payments_token: str = "sandbox-payments-token"
+    payments_secret: str = "sandbox-payments-secret"  # of what the payment service pushes
     sms_token: str = "sandbox-sms-token"
     kuaidi100_customer: str = "SANDBOX0CUSTOMER"
     kuaidi100_key: str = "sandbox-kuaidi100-key"

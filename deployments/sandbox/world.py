@@ -11,7 +11,7 @@ from deployments.sandbox.ledger import Ledger
 from deployments.sandbox.moments import Hands
 from deployments.sandbox.orders import Order, Orders
 from deployments.sandbox.parcels import SIGNED, Parcel, Parcels
-from deployments.sandbox.people import People
+from deployments.sandbox.people import BOUNCES, People
 from deployments.sandbox.refunds import Refunds
 from deployments.sandbox.secrets import Secrets
 from deployments.sandbox.store import Store
@@ -41,7 +41,7 @@ class World:
         self.events = Events(self.store, self.hands, secrets, self.misbehaviour)
         self.orders = Orders(self.store, self.hands, self._announce)
         self.parcels = Parcels(self.store, self.hands, self.events.parcel_scanned)
-        self.refunds = Refunds(self.store, self.ledger, self.orders)
+        self.refunds = Refunds(self.store, self.ledger, self.orders, self.events.refund_settled)
         self.people = People(self.store)
 
     def _announce(self, order: Order) -> None:
@@ -55,6 +55,13 @@ class World:
             self.parcels.hand_over(order["waybill"], order["carrier"], order["shop"], order["no"])
             if order["delivered_at"]:
                 self.parcels.scan(order["waybill"], SIGNED)
+        return order
+
+    def message(self, no: str) -> Order:
+        """To the buyer's chat; it may come back later."""
+        order = self.orders.find(no)
+        if self.people.reach(order["buyer"]) == BOUNCES:
+            self.events.message_bounced(order, "买家已关闭会话")
         return order
 
     def ship(self, no: str, waybill: str, carrier: str | None) -> Order:

@@ -44,10 +44,9 @@ def receiver():
         thread.join()
 
 
-def _told(came):
+def _told(came, secret=b"sandbox-platform-secret"):
     """The event, if it is rightly signed and whole; else why not."""
     path, headers, body = came
-    secret = b"sandbox-platform-secret"
     signed = "\n".join((headers["X-Kefu-Timestamp"], headers["X-Kefu-Nonce"], "POST", path, "")).encode()
     if headers["X-Kefu-Signature"] != hmac.new(secret, signed + body, hashlib.sha256).hexdigest():
         return "forged"
@@ -76,6 +75,42 @@ def test_each_change_is_pushed_signed_and_in_order(sandbox, receiver):
     assert paid["order"] == sandbox.signed("GET", f"/platform/orders/{no}").json()
     assert (complaint["type"], complaint["complaint"]["nature"]) == ("complaint.made", "packaging")
     assert complaint["complaint"]["order_no"] == no
+
+
+def test_refunds_that_have_ended_are_pushed_by_the_payment_service(sandbox, receiver):
+    nos = sandbox.make_up("bag-studio", 2, paid=True)
+    sandbox.misbehave("payments", pending=1)
+    sandbox.refund("a", nos[0], 100)
+    sandbox.misbehave("payments", failed=1)
+    sandbox.refund("b", nos[1], 100)
+    sandbox.control("POST", "/refunds/settle")
+    assert [effect["outcome"] for effect in sandbox.effects("payments")] == ["done", "refused"]
+    sandbox.push_to(receiver.url)
+    sandbox.wait_until_pushed()
+    events = [
+        _told(came, b"sandbox-payments-secret")
+        for came in receiver.came
+        if came[0] == "/push/payments/bag-studio"
+    ]
+    assert {event["type"] for event in events} == {"refund.settled"}
+    told = {event["refund"]["key"]: event["refund"] for event in events}
+    assert (told["a"]["status"], told["a"]["refund_ref"], told["a"]["fen"]) == ("succeeded", "P1", 100)
+    assert (told["b"]["status"], told["b"]["reason"]) == ("failed", "the account is closed")
+
+
+def test_a_message_that_bounces_was_taken_first(sandbox, receiver):
+    [no] = sandbox.make_up("bag-studio")
+    sandbox.control("PUT", f"/people/{sandbox.order(no)['buyer']}", {"answers": "bounces"})
+    sandbox.push_to(receiver.url)
+    answer = sandbox.signed("POST", f"/platform/orders/{no}/message", {"text": "您好"}, key="k")
+    assert answer.status_code == 200
+    sandbox.wait_until_pushed()
+    bounced = _orders(receiver)[-1]
+    assert (bounced["type"], bounced["order_no"], bounced["reason"]) == (
+        "message.bounced",
+        no,
+        "买家已关闭会话",
+    )
 
 
 def test_scans_are_pushed_as_kuaidi100_does(sandbox, receiver):
