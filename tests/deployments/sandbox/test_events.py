@@ -171,7 +171,7 @@ def test_on_demand_an_event_comes_twice_or_after_a_bad_copy(sandbox, receiver, f
 
 def test_on_demand_an_event_is_overtaken_by_the_next(sandbox, receiver):
     sandbox.push_to(receiver.url)
-    sandbox.misbehave("platform", push_late=1, push_late_ms=300)
+    sandbox.misbehave("platform", push_late=1, push_late_ms=1_000)
     [no] = sandbox.make_up("bag-studio")
     sandbox.behave()
     sandbox.act(no, "pay")

@@ -70,16 +70,16 @@ def test_429_says_when_to_come_again(sandbox, nos):
 
 
 def test_more_than_the_rate_allows_are_turned_away_until_a_second_has_brought_more(sandbox, nos):
-    sandbox.misbehave("payments", per_second=4)
+    sandbox.misbehave("payments", per_second=1)
     began = time.monotonic()
     answers = [sandbox.refund(str(number), nos[number], 100) for number in range(12)]
     took = time.monotonic() - began
     taken = [answer for answer in answers if answer.status_code == 201]
-    assert 4 <= len(taken) <= 4 + 4 * took + 1
+    assert 1 <= len(taken) <= 1 + took + 1
     turned_away = [answer for answer in answers if answer.status_code == 429]
     assert turned_away
     assert {answer.headers["Retry-After"] for answer in turned_away} == {"1"}
-    time.sleep(0.6)
+    time.sleep(1.1)
     assert sandbox.refund("later", nos[-1], 100).status_code == 201
 
 
