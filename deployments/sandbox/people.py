@@ -18,12 +18,12 @@ class People:
 
     def meet(self, order: dict[str, Any]) -> None:
         """A buyer's number, with the name it was ordered under."""
-        if order.get("phone") and not self._store.get("person", order["phone"]):
-            self.set(order["phone"], order.get("receiver") or order.get("buyer") or "", REACHED)
+        if order["phone"] and not self._store.get("person", _number(order["phone"])):
+            self.set(order["phone"], order["receiver"], REACHED)
 
     def set(self, number: str, name: str, answers: str) -> dict[str, Any]:
-        person = {"number": number, "name": name, "answers": answers}
-        self._store.put("person", number, person)
+        person = {"number": _number(number), "name": name, "answers": answers}
+        self._store.put("person", person["number"], person)
         return person
 
     def all(self) -> list[dict[str, Any]]:
@@ -32,8 +32,14 @@ class People:
     def reach(self, number: str) -> str:
         """REACHED, or BOUNCES: taken, and back later. Raises No for a number that is dead, and for a person who
         wants no messages."""
-        answers = (self._store.get("person", number) or {"answers": REACHED})["answers"]
+        answers = (self._store.get("person", _number(number)) or {"answers": REACHED})["answers"]
         if answers in (UNKNOWN, REFUSES):
             code = "number_unknown" if answers == UNKNOWN else "recipient_refuses"
             raise No(422, code, "this message can't be delivered to its recipient")
         return answers
+
+
+def _number(told: str) -> str:
+    """+86 139-0000-1234 and 13900001234 are one phone; a handle stays as it is."""
+    digits = told.replace(" ", "").replace("-", "").removeprefix("+86")
+    return digits if digits.lstrip("+").isdigit() else told

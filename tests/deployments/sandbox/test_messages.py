@@ -31,6 +31,12 @@ def test_who_cannot_be_reached_is_a_refusal_kept_in_the_ledger(sandbox, answers,
     assert sandbox.effects("sms", "refused")[0]["code"] == code
 
 
+@pytest.mark.parametrize("phone", ["+8613900001234", "139 0000 1234", "+86 139-0000-1234"])
+def test_a_number_is_the_same_however_it_is_written(sandbox, phone):
+    sandbox.control("PUT", "/people/13900001234", {"answers": "unknown"})
+    assert _sms(sandbox, phone).json()["error"]["code"] == "number_unknown"
+
+
 def test_a_buyer_who_refuses_messages_on_the_platform_gets_none(sandbox):
     [no] = sandbox.make_up("bag-studio")
     sandbox.control("PUT", f"/people/{sandbox.order(no)['buyer']}", {"answers": "refuses"})
