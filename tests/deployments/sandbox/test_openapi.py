@@ -14,7 +14,7 @@ from deployments.sandbox.world import World
 load_all_checks()
 PLAY = Secrets()
 PER_OPERATION = hypothesis.settings(
-    max_examples=6, deadline=None, suppress_health_check=list(hypothesis.HealthCheck), database=None
+    max_examples=3, deadline=None, suppress_health_check=list(hypothesis.HealthCheck), database=None
 )
 
 
