@@ -27,7 +27,7 @@ from deployments.sandbox.requests import NOS, TheWorld, told
 from deployments.sandbox.world import World
 
 api = APIRouter(prefix="/control", tags=["control 控制台"], responses=NOS)
-MOST_AT_ONCE = 5_000
+MOST_AT_ONCE = 2_000
 NATURES = Literal["packaging", "attitude", "logistics", "quality", "expired", "spoiled", "safety", "other"]
 State = Annotated[Literal[tuple(STATES)], Field(description="Kuaidi100's: 1 揽收, 0 在途, 5 派件, 3 签收 …")]
 
