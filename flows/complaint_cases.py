@@ -16,7 +16,7 @@ from sqlalchemy import Connection, select
 from flows.case_rows import ids_by_no, known_of, rows_of
 from flows.policy_store import policy_versions
 from flows.requests import Request
-from flows.sql import insert_all, insert_new, one_of, update_all
+from flows.sql import insert_all, insert_new, one_of, one_row_of, update_all
 from models import Buyer, Complaint, ComplaintRound, Order, OrderLine, Timer
 from states.complaints import complaint_lifecycle
 from states.lifecycle import BEFORE
@@ -26,7 +26,7 @@ COMPLAINTS, ROUNDS, ORDERS = Complaint.__table__, ComplaintRound.__table__, Orde
 LINES, BUYERS = OrderLine.__table__, Buyer.__table__
 WRITTEN = [c.name for c in COMPLAINTS.columns if c.name not in ("id", "shop", "no")]
 OF_A_ROUND = [c.name for c in ROUNDS.columns if c.name not in ("complaint_id", "number")]
-INTAKES = ("register", "become_complaint")
+OPENS = ("become_complaint", "hear", "answer_survey", "reopen")  # what may take up again what was over
 BLANK = {
     **{"state": BEFORE, "version": 0, "said": [], "reasons": [], "is_open": False},
     **{"furious": False, "hard_to_judge": False, "buyer_repeats": 0, "goods_repeats": 0},
@@ -41,7 +41,7 @@ class ComplaintView(SimpleNamespace):
     """A complaint's columns as attributes, with its policy, rounds and timers, and the order it is about, if any."""
 
     last_words: str = ""  # what the customer has just said
-    twin_no: str | None = None  # another open complaint about the same order and cause
+    others: Sequence[Any] = ()  # all complaints about the same order, those of this batch as they are by now
 
     @property
     def current(self) -> Any:
@@ -56,11 +56,20 @@ def begin(connection: Connection, requests: Iterable[Request]) -> None:
     """A row for everything that is registered; `register` fills it in the same transaction. The orders are locked
     first: of two complaints at once about the same, the second sees the first."""
     new = {(r.shop, r.no): (r.details or {}).get("order_id") for r in requests if r.trigger == "register"}
-    about = sorted({order_id for order_id in new.values() if order_id})
+    again = sorted({(r.shop, r.no) for r in requests if r.trigger in OPENS})
+    about = {order_id for order_id in new.values() if order_id} | _orders_of(connection, again)
     if about:
-        mine = select(ORDERS.c.id).where(one_of(connection, ORDERS.c.id, about)).order_by(ORDERS.c.id)
+        mine = select(ORDERS.c.id).where(one_of(connection, ORDERS.c.id, sorted(about))).order_by(ORDERS.c.id)
         connection.execute(mine.with_for_update(key_share=True))
     insert_new(connection, COMPLAINTS, [{"shop": shop, "no": no, **BLANK} for shop, no in sorted(new)])
+
+
+def _orders_of(connection: Connection, named: Sequence[tuple[str, str]]) -> set[int]:
+    if not named:
+        return set()
+    c = COMPLAINTS.c
+    mine = select(c.order_id).where(one_row_of(connection, (c.shop, c.no), named), c.order_id.is_not(None))
+    return set(connection.scalars(mine))
 
 
 def find(connection: Connection, requests: Sequence[Request]) -> dict[tuple[str, str], int]:
@@ -90,7 +99,7 @@ def load(
         view.holds, view.known = [], known.get(view.id, {})
     _of_its_order(new)
     _count_repeats(connection, new)
-    _find_twins(connection, [v for v in views.values() if v.order_id and (requests or lock)])
+    _find_others(connection, [v for v in views.values() if v.order_id and requests])
     return views
 
 
@@ -100,11 +109,7 @@ def _fill_in(views: dict[int, ComplaintView], requests: Sequence[Request]) -> li
     new = []
     for request in requests:
         view = by_no.get((request.shop, request.no))
-        if view is None or request.trigger not in INTAKES:
-            continue
-        if request.trigger == "become_complaint":
-            view.asked_nature = request.facts["nature"]
-        elif view.state == BEFORE and view not in new:
+        if request.trigger == "register" and view is not None and view.state == BEFORE and view not in new:
             view.registered_at = request.at
             for name, value in {**request.facts, **(request.details or {})}.items():
                 if name in WRITTEN:
@@ -181,23 +186,22 @@ def _earlier(connection: Connection, of: str, asking: Sequence[ComplaintView]) -
     return times
 
 
-def _find_twins(connection: Connection, views: Sequence[ComplaintView]) -> None:
-    """Another open complaint about the same order and cause, be it of this batch."""
+def _find_others(connection: Connection, views: Sequence[ComplaintView]) -> None:
+    """The complaints about the same order: a second one about the same cause is none of its own."""
     if not views:
         return
     c = COMPLAINTS.c
     about = sorted({v.order_id for v in views})
-    found = select(c.id, c.no, c.order_id, c.nature).where(
-        one_of(connection, c.order_id, about), c.is_open, c.nature.is_not(None)
-    )
-    open_: dict[tuple, list[tuple[int, str]]] = defaultdict(list)
-    for row in connection.execute(found):
-        open_[row.order_id, row.nature].append((row.id, row.no))
-    for view in sorted(views, key=lambda v: v.id):
-        key = (view.order_id, getattr(view, "asked_nature", view.nature))
-        view.twin_no = next((no for id_, no in open_[key] if id_ != view.id), None)
-        if view.state == BEFORE and view.twin_no is None and view.nature is not None:
-            open_[key].append((view.id, view.no))
+    found = select(c.id, c.no, c.order_id, c.nature, c.is_open).where(one_of(connection, c.order_id, about))
+    here = {v.id: v for v in views}
+    others: dict[int, list] = defaultdict(list)
+    for row in connection.execute(found.order_by(c.id)):
+        if row.id not in here:
+            others[row.order_id].append(row)
+    for view in views:
+        others[view.order_id].append(view)
+    for view in views:
+        view.others = others[view.order_id]
 
 
 # -- write ------------------------------------------------------------------------------------------
@@ -208,8 +212,11 @@ def save(connection: Connection, works: Sequence[Any]) -> int:
     changed = [w for w in works if w.view.version != w.old_version]
     if not changed:
         return 0
-    keys = [{"id": w.view.id, "version": w.old_version} for w in changed]
-    written = update_all(connection, COMPLAINTS, keys, [vars(w.view) for w in changed], WRITTEN)
+    written = 0
+    for is_open in (False, True):  # what is over makes room for another one about the same
+        mine = [w for w in changed if w.view.is_open is is_open]
+        keys = [{"id": w.view.id, "version": w.old_version} for w in mine]
+        written += update_all(connection, COMPLAINTS, keys, [vars(w.view) for w in mine], WRITTEN)
     _save_rounds(connection, [w.view for w in changed])
     return len(changed) - written
 

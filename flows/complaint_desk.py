@@ -225,8 +225,9 @@ def _register(engine: Engine, requests: list[Request], order_no: str | None) -> 
         outcomes = advancing(engine, asked, recorded_at=clock.now(), cases=complaint_cases).outcomes
         codes = {reason.code for reason in outcomes[0].reasons}
         if "already_open" in codes:
-            return _joined(engine, first)
-        if "not_from_this_state" not in codes:
+            if joined := _joined(engine, first):
+                return joined
+        elif "not_from_this_state" not in codes:
             break  # else somebody took the number while we asked: the next one
     for outcome, request in zip(outcomes, asked, strict=True):
         if not any(reason.code == "same_grade" for reason in outcome.reasons):
@@ -234,14 +235,17 @@ def _register(engine: Engine, requests: list[Request], order_no: str | None) -> 
     return Registered(outcomes[0], linked_no=first.facts.get("linked_no"))
 
 
-def _joined(engine: Engine, first: Request) -> Registered:
-    """What is said about the same order and cause belongs to the complaint that is open (rule 95)."""
+def _joined(engine: Engine, first: Request) -> Registered | None:
+    """What is said about the same order and cause belongs to the complaint that is open (rule 95); None: it has
+    just been closed."""
     c = COMPLAINTS.c
     twin = select(c.no).where(
         c.order_id == first.details["order_id"], c.nature == first.facts["nature"], c.is_open
     )
     with reading(engine) as connection:
         no = connection.scalar(twin)
+    if no is None:
+        return None
     heard = Request(first.shop, no, "hear", first.at, first.by, {}, None, {"words": first.details["words"]})
     return Registered(_told(engine, heard), joined=True)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from states.policies.complaint_calls import Call, CallOutcome, Step
+from states.policies.complaint_calls import ENDS, Call, CallOutcome, Step
 from states.policies.complaint_deadlines import Countdown, Pause
 from states.policies.complaint_ladders import LadderNotice, LadderPolicy
 from states.policies.complaint_terms import Grade, IntakeClass, Owed
@@ -94,6 +94,11 @@ def is_awaited(case, owed: Owed) -> bool:
     return is_complaint(case)
 
 
+def is_about_this_round(case, at: datetime) -> bool:
+    """Whether what a customer answered then is about how it was settled last, not about an earlier round."""
+    return at >= case.current.resolved_at
+
+
 def is_missed(round_, owed: Owed) -> bool:
     """Whether staff have been told that this very deadline has passed."""
     due_at = getattr(round_, DUE[owed])
@@ -132,5 +137,7 @@ def off_duty_until(case, at: datetime, desk: str | None = None) -> datetime | No
 
 def next_step(case, at: datetime) -> Step:
     """What comes after the calls made so far, as seen at `at` (rules 100, 101)."""
-    round_ = case.current
-    return case.policy.callback_step(round_.resolved_at, calls_of(round_), at)
+    calls = calls_of(case.current)
+    ends = next((n for n, call in enumerate(calls, 1) if call.outcome in ENDS), None)
+    # a call that had reached the customer may be told after a later one in vain
+    return case.policy.callback_step(case.current.resolved_at, calls[:ends], at)

@@ -7,6 +7,7 @@ from datetime import datetime
 from states.complaint_clock import (
     CHASES,
     DUE,
+    is_about_this_round,
     is_awaited,
     is_complaint,
     is_missed,
@@ -96,13 +97,16 @@ def _clock(case, change: Change) -> list[FollowUp]:
 
 
 def _ladder(case, change: Change) -> list[FollowUp]:
+    round_ = case.current
     if notice := next_notice(case):
         return [SetTimer(T.LADDER, notice.at)]
+    if round_.acknowledged_at or not is_complaint(case):
+        return [CancelTimer(T.LADDER)]
     if change.trigger == "climb":  # the last one has been told: somebody has to see that nobody answers
-        ladder = ladder_of(case)
-        unheard_at = ladder.unheard_at(told_of(case.current), case.policy.complaint_desks)
-        return [SetTimer(T.LADDER, unheard_at)]
-    return [CancelTimer(T.LADDER)] if case.current.acknowledged_at or not is_complaint(case) else []
+        return [SetTimer(T.LADDER, ladder_of(case).unheard_at(told_of(round_), case.policy.complaint_desks))]
+    if round_.ladder_since == change.at:  # taken up again, and nobody is left
+        return [SetTimer(T.LADDER, change.at)]
+    return []
 
 
 def _ladder_told(case, at: datetime) -> list[FollowUp]:
@@ -193,9 +197,13 @@ _ENDS = (CallOutcome.SATISFIED, CallOutcome.REFUSED)
 
 def _survey_answered(case, change: Change) -> list[FollowUp]:
     problem = change.facts["outcome"] == CallOutcome.PROBLEM
+    if not change.expected or not is_about_this_round(case, change.at):
+        return []
     if change.source in OVER:  # late: what it says counts all the same (rule 101)
         return [Ask("reopen", by=MACHINE)] if problem else []
-    return [Ask("begin_round" if problem else "close", by=MACHINE)] if change.source == S.SURVEYED else []
+    if problem:
+        return [Ask("begin_round", by=MACHINE)]
+    return [Ask("close", by=MACHINE)] if change.source == S.SURVEYED else []
 
 
 # -- who hears of it --------------------------------------------------------------------------------

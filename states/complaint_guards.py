@@ -50,8 +50,10 @@ from states.reasons import Reason
 
 def open_already(case, asked: Asked) -> Iterable[Reason]:
     """One order and one cause are one complaint; the database sees to it as well (rule 95)."""
-    if case.twin_no:
-        yield already_open(case.twin_no)
+    nature = asked.facts.get("nature", case.nature)
+    twins = (other for other in case.others if other is not case and other.is_open)
+    if twin := next((twin for twin in twins if nature and twin.nature == nature), None):
+        yield already_open(twin.no)
 
 
 def no_complaint(case, asked: Asked) -> Iterable[Reason]:
@@ -134,11 +136,15 @@ def no_time_to_call(case, asked: Asked) -> Iterable[Reason]:
         yield outside_call_hours(_local(case, next_step(case, asked.at).at))
 
 
-def call_told_wrongly(case, asked: Asked) -> Iterable[Reason]:
-    """A call comes after the resolution, and who asks to be called later says when (rule 100)."""
-    later, later_at = asked.facts["outcome"] == CallOutcome.LATER, asked.facts.get("later_at")
+def before_it_was_resolved(case, asked: Asked) -> Iterable[Reason]:
+    """Nobody is asked how it went before it is done (rule 100)."""
     if asked.at < case.current.resolved_at:
         yield too_early(RESOLVED, _local(case, case.current.resolved_at))
+
+
+def call_told_wrongly(case, asked: Asked) -> Iterable[Reason]:
+    """Who asks to be called later says when (rule 100)."""
+    later, later_at = asked.facts["outcome"] == CallOutcome.LATER, asked.facts.get("later_at")
     if later and not later_at:
         yield LATER_MISSING
     elif later_at and not later:

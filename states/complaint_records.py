@@ -9,6 +9,7 @@ from states.complaint_clock import (
     CHASES,
     DUE,
     countdown,
+    is_about_this_round,
     is_complaint,
     is_graver,
     is_paused,
@@ -16,7 +17,6 @@ from states.complaint_clock import (
     next_step,
 )
 from states.complaint_states import OVER
-from states.complaint_states import ComplaintState as S
 from states.lifecycle import Asked, Change
 from states.order_guards import MACHINE
 from states.policies.complaint_calls import CallOutcome, StepKind
@@ -39,7 +39,8 @@ def record(case, change: Change, asked: Asked) -> None:
         case "hear" | "answer_survey":
             _said(case, change, details)
             _end_pause(case, at)
-            if change.trigger == "answer_survey" and change.expected:
+            answered = change.trigger == "answer_survey" and change.expected
+            if answered and is_about_this_round(case, at):
                 _outcome(case, facts["outcome"], facts.get("satisfaction"))
         case "become_complaint":
             case.intake, case.nature = IntakeClass.COMPLAINT, facts["nature"]
@@ -78,9 +79,9 @@ def record(case, change: Change, asked: Asked) -> None:
         case "survey":
             case.current.surveyed_at, case.current.next_call_at = at, None
         case "lapse":
-            case.current.outcome = UNANSWERED
+            case.current.outcome = case.current.outcome or UNANSWERED
         case "begin_round" | "reopen":
-            begin_round(case, at, _why(change))
+            begin_round(case, at, _why(case, change))
     _owe(case)
     case.is_open = change.dest not in OVER
     if change.dest != change.source:
@@ -145,10 +146,11 @@ def _owe(case) -> None:
         setattr(round_, column, counted.due_at if counted else None)
 
 
-def _why(change: Change) -> str:
+def _why(case, change: Change) -> str:
     if change.trigger == "reopen":
         return "reopened"
-    return "survey" if change.source == S.SURVEYED else "callback"
+    by_phone = any(call["outcome"] == CallOutcome.PROBLEM for call in case.current.calls)
+    return "callback" if by_phone else "survey"
 
 
 def _said(case, change: Change, details) -> None:

@@ -52,6 +52,11 @@ def unregistered(policy=None, **told):
     return ComplaintView(**{**columns, **usual, **loaded, **told})
 
 
+def an_open_one(no):
+    """Another complaint about the same order and cause."""
+    return SimpleNamespace(no=no, is_open=True, nature="quality")
+
+
 def decide(case, trigger, at=SAID_AT, by="li", round_=None, words=None, **facts):
     details = {"words": words} if words is not None else None
     asked = Asked(trigger, at, by, {**NEEDED.get(trigger, {}), **facts}, round_, details)
@@ -183,7 +188,7 @@ def test_a_milder_grade_leaves_the_acknowledgement_as_it_is():
 
 def test_the_same_order_and_cause_make_no_second_complaint():
     with pytest.raises(GuardRefused, match="1-C1 about the same order and cause is still open"):
-        decide(unregistered(no="1-C2", twin_no="1-C1"), "register")
+        decide(unregistered(no="1-C2", others=[an_open_one("1-C1")]), "register")
 
 
 # -- the ladder (98, 99, 120) -----------------------------------------------------------------------
@@ -405,7 +410,7 @@ def test_the_next_round_has_a_clock_and_a_ladder_of_its_own_and_the_lead_hears_o
 def test_without_a_problem_there_is_no_next_round_and_without_an_outcome_no_end():
     case = resolved()
     assert refusal(case, "begin_round") == ["no_problem_found"]
-    assert refusal(case, "close") == ["no_callback_outcome"]
+    assert refusal(case, "close", RESOLVED_AT) == ["no_callback_outcome"]
 
 
 def test_thanks_reopen_nothing_a_word_in_time_does_and_a_late_one_does_not():
@@ -515,8 +520,9 @@ def test_a_question_is_answered_or_made_a_complaint_by_name(trigger):
 def test_a_complaint_cannot_become_one_and_no_second_one_about_the_same():
     assert refusal(registered(), "become_complaint") == ["is_a_complaint"]
     question = registered(intake="query", nature=None)
-    question.twin_no = "1-C9"
-    assert refusal(question, "become_complaint") == ["already_open"]
+    question.others = [an_open_one("1-C9")]
+    assert refusal(question, "become_complaint", nature="quality") == ["already_open"]
+    decide(question, "become_complaint", nature="logistics")
 
 
 @pytest.mark.parametrize("trigger", ["acknowledge", "promise_call", "wait", "resolve"])
@@ -542,7 +548,7 @@ def test_the_clock_escalates_by_itself():
 
 def test_a_closed_complaint_is_not_taken_up_again_while_another_is_open_about_the_same():
     closed = in_state(S.CLOSED)
-    closed.last_words, closed.twin_no = "又坏了", "1-C9"
+    closed.last_words, closed.others = "又坏了", [an_open_one("1-C9")]
     assert refusal(closed, "reopen", closed.closed_at) == ["already_open"]
 
 
