@@ -12,9 +12,11 @@ from sqlalchemy import Connection, Engine, or_, select
 
 from flows.messages import render
 from flows.policy_store import current_policy
-from flows.sql import insert_new, update_all
+from flows.scope import TABLES
+from flows.sql import insert_new, one_of, update_all
 from models import OutboxMessage
 from models.database import transaction
+from states.policies.shops import ShopPolicies
 
 OUTBOX = OutboxMessage.__table__
 DIGEST = "digest"
@@ -24,13 +26,17 @@ def bundle(engine: Engine, as_of: datetime) -> int:
     """Put the notices that one colleague would get now into one message, from the shop's number of them on; say
     how many such messages there are. Those in it are not sent by themselves."""
     with transaction(engine) as connection:
-        waiting: dict[tuple[str, str], list] = defaultdict(list)
+        waiting: dict[str, dict[str, list]] = defaultdict(lambda: defaultdict(list))
         for row in _waiting(connection, as_of):
-            waiting[row.shop, row.recipient].append(row)
-        many = {to: rows for to, rows in waiting.items() if len(rows) >= _from(connection, to[0])}
-        for (shop, recipient), rows in many.items():
-            _bundle(connection, shop, recipient, rows, as_of)
-        return len(many)
+            waiting[row.shop][row.recipient].append(row)
+        made = 0
+        for shop, of_shop in waiting.items():
+            policy = current_policy(connection, shop)
+            for recipient, rows in of_shop.items():
+                if len(rows) >= policy.complaints.digest_from:
+                    _bundle(connection, policy, recipient, rows, as_of)
+                    made += 1
+        return made
 
 
 def _waiting(connection: Connection, as_of: datetime) -> Sequence[Any]:
@@ -43,18 +49,31 @@ def _waiting(connection: Connection, as_of: datetime) -> Sequence[Any]:
     )
     if connection.dialect.name == "postgresql":  # what a delivery has in its hands is on its way already
         wanted = wanted.with_for_update(skip_locked=True)
-    return connection.execute(wanted.order_by(o.id)).all()
+    rows = connection.execute(wanted.order_by(o.id)).all()
+    states = _states(connection, rows)
+    return [r for r in rows if not r.only_while or states.get((r.case_kind, r.case_id)) in r.only_while]
 
 
-def _from(connection: Connection, shop: str) -> int:
-    return current_policy(connection, shop).complaints.digest_from
+def _states(connection: Connection, rows: Sequence[Any]) -> dict[tuple[str, int], str]:
+    """Where the cases are that these notices tell of: what is no longer true stays out of a digest (promise 6)."""
+    ids: dict[str, set[int]] = defaultdict(set)
+    for row in rows:
+        ids[row.case_kind].add(row.case_id)
+    states = {}
+    for kind, of_kind in ids.items():
+        c = TABLES[kind].c
+        found = connection.execute(select(c.id, c.state).where(one_of(connection, c.id, sorted(of_kind))))
+        states |= {(kind, row.id): row.state for row in found}
+    return states
 
 
-def _bundle(connection: Connection, shop: str, recipient: str, rows: Sequence[Any], as_of: datetime) -> None:
+def _bundle(
+    connection: Connection, policy: ShopPolicies, recipient: str, rows: Sequence[Any], as_of: datetime
+) -> None:
     """Its key names the first and the last of them, so that two runs at once make one digest."""
-    first, last = rows[0], rows[-1]
+    first, last, shop = rows[0], rows[-1], policy.name
     notices = [{"what": row.what, "text": row.text} for row in rows]
-    reader = SimpleNamespace(policy=current_policy(connection, shop), no="", order=None)
+    reader = SimpleNamespace(policy=policy, no="", order=None)
     key = f"{shop}/digest/{recipient}/{first.id}-{last.id}"
     row = {
         **{"case_kind": first.case_kind, "case_id": first.case_id, "shop": shop, "what": DIGEST},
