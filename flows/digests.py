@@ -8,7 +8,7 @@ from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import Connection, Engine, or_, select
+from sqlalchemy import Connection, Engine, func, null, or_, select
 
 from flows.messages import render
 from flows.policy_store import current_policy
@@ -16,6 +16,7 @@ from flows.scope import TABLES
 from flows.sql import insert_new, one_of, update_all
 from models import OutboxMessage
 from models.database import transaction
+from states.policies.complaint_terms import Grade
 from states.policies.shops import ShopPolicies
 
 OUTBOX = OutboxMessage.__table__
@@ -26,6 +27,7 @@ def bundle(engine: Engine, as_of: datetime) -> int:
     """Put the notices that one colleague would get now into one message, from the shop's number of them on; say
     how many such messages there are. Those in it are not sent by themselves."""
     with transaction(engine) as connection:
+        _one_run_at_a_time(connection)
         waiting: dict[str, dict[str, list]] = defaultdict(lambda: defaultdict(list))
         for row in _waiting(connection, as_of):
             waiting[row.shop][row.recipient].append(row)
@@ -39,6 +41,12 @@ def bundle(engine: Engine, as_of: datetime) -> int:
         return made
 
 
+def _one_run_at_a_time(connection: Connection) -> None:
+    """Two at once would each take a part, and neither might have enough for a digest. SQLite has one writer anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(func.hashtext("kefu/digests"))))
+
+
 def _waiting(connection: Connection, as_of: datetime) -> Sequence[Any]:
     o = OUTBOX.c
     wanted = select(OUTBOX).where(
@@ -50,39 +58,48 @@ def _waiting(connection: Connection, as_of: datetime) -> Sequence[Any]:
     if connection.dialect.name == "postgresql":  # what a delivery has in its hands is on its way already
         wanted = wanted.with_for_update(skip_locked=True)
     rows = connection.execute(wanted.order_by(o.id)).all()
-    states = _states(connection, rows)
-    return [r for r in rows if not r.only_while or states.get((r.case_kind, r.case_id)) in r.only_while]
+    cases = _cases(connection, rows)
+    told = [(row, cases.get((row.case_kind, row.case_id))) for row in rows]
+    return [
+        SimpleNamespace(**row._mapping, grave=case is not None and case.grade == Grade.CRISIS)
+        for row, case in told
+        if not row.only_while or (case is not None and case.state in row.only_while)
+    ]
 
 
-def _states(connection: Connection, rows: Sequence[Any]) -> dict[tuple[str, int], str]:
-    """Where the cases are that these notices tell of: what is no longer true stays out of a digest (promise 6)."""
+def _cases(connection: Connection, rows: Sequence[Any]) -> dict[tuple[str, int], Any]:
+    """Where the cases are that these notices tell of, and how grave: what is no longer true stays out of a digest
+    (promise 6)."""
     ids: dict[str, set[int]] = defaultdict(set)
     for row in rows:
         ids[row.case_kind].add(row.case_id)
-    states = {}
+    cases = {}
     for kind, of_kind in ids.items():
         c = TABLES[kind].c
-        found = connection.execute(select(c.id, c.state).where(one_of(connection, c.id, sorted(of_kind))))
-        states |= {(kind, row.id): row.state for row in found}
-    return states
+        grade = c.grade if "grade" in c else null().label("grade")
+        mine = select(c.id, c.state, grade).where(one_of(connection, c.id, sorted(of_kind)))
+        cases |= {(kind, case.id): case for case in connection.execute(mine)}
+    return cases
 
 
 def _bundle(
     connection: Connection, policy: ShopPolicies, recipient: str, rows: Sequence[Any], as_of: datetime
 ) -> None:
-    """Its key names the first and the last of them, so that two runs at once make one digest."""
+    """Its key names the oldest and the newest of them. It leaves when somebody is there to read it, and what can't
+    wait comes first and lets it leave at once (rule 98)."""
     first, last, shop = rows[0], rows[-1], policy.name
+    rows = sorted(rows, key=lambda row: (not row.grave, row.id))
     notices = [{"what": row.what, "text": row.text} for row in rows]
     reader = SimpleNamespace(policy=policy, no="", order=None)
     key = f"{shop}/digest/{recipient}/{first.id}-{last.id}"
+    desks = policy.complaint_desks
+    opens_at = desks.of(None).next_open(as_of, desks.zone)
+    waits = opens_at > as_of and not rows[0].grave
     row = {
         **{"case_kind": first.case_kind, "case_id": first.case_id, "shop": shop, "what": DIGEST},
         **{"channel": "staff", "recipient": recipient, "key": key, "owed_at": as_of, "recorded_at": as_of},
-        **{
-            "only_while": [],
-            "payload": {"count": len(rows)},
-            "text": render(DIGEST, reader, {"notices": notices}),
-        },
+        **{"not_before": opens_at if waits else None, "only_while": [], "payload": {"count": len(rows)}},
+        "text": render(DIGEST, reader, {"notices": notices}),
     }
     insert_new(connection, OUTBOX, [row])
     digest_id = connection.scalar(select(OUTBOX.c.id).where(OUTBOX.c.key == key))

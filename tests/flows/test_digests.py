@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from threading import Thread
+
+import pytest
 from complaints_told import SAID_AT, clockwork, complain, complaint_owed, done
-from orders_told import A_MINUTE, rows
+from orders_told import A_MINUTE, A_SECOND, moment, rows
 from sqlalchemy import event
 
 from flows.complaint_steps import complaint_escalations
 from flows.digests import bundle
+from flows.sql import insert_all
 from models import OutboxMessage
 
 ON_CALL = "值班客服"  # the lowest on the ladder
@@ -65,3 +69,109 @@ def test_two_runs_at_the_same_moment_make_one_digest(engine):
     complaint_escalations(engine, as_of=SAID_AT)
     assert bundle(engine, SAID_AT) == 0
     assert len(digests(engine)) == 1
+
+
+# -- by themselves, without a complaint moving ------------------------------------------------------
+
+
+def owe(engine, number, *, to=ON_CALL, shop="bag-studio", **told):
+    """So many notices about the first complaint, of this shop and to this colleague."""
+    before = len(rows(engine, OutboxMessage))
+    usual = {
+        "case_kind": "complaint",
+        "case_id": 1,
+        "shop": shop,
+        "what": "customer_wrote",
+        "channel": "staff",
+    }
+    usual |= {"recipient": to, "owed_at": SAID_AT, "not_before": None, "recorded_at": SAID_AT}
+    usual |= {"only_while": [], "payload": {}, **told}
+    with engine.begin() as connection:
+        notices = [
+            {**usual, "key": f"{shop}/{to}/{before + n}", "text": usual["what"]} for n in range(number)
+        ]
+        insert_all(connection, OutboxMessage.__table__, notices)
+
+
+@pytest.mark.parametrize(("number", "made"), [(5, 0), (6, 1)])
+def test_five_leave_by_themselves_and_six_as_one(engine, number, made):
+    complain(engine)
+    owe(engine, number)
+    assert bundle(engine, SAID_AT) == made
+    assert len(digests(engine)) == made
+
+
+def test_each_colleague_of_each_shop_gets_a_digest_of_their_own(engine):
+    complain(engine)
+    for to, shop in ((ON_CALL, "bag-studio"), ("客服组长", "bag-studio"), (ON_CALL, "urumqi-kitchen")):
+        owe(engine, 6, to=to, shop=shop)
+    owe(engine, 5, to="客服经理")
+    assert bundle(engine, SAID_AT) == 3
+    assert {(digest.shop, digest.recipient, digest.payload["count"]) for digest in digests(engine)} == {
+        ("bag-studio", ON_CALL, 6),
+        ("bag-studio", "客服组长", 6),
+        ("urumqi-kitchen", ON_CALL, 6),
+    }
+
+
+def test_what_may_not_be_told_yet_waits_and_does_not_count(engine):
+    complain(engine)
+    owe(engine, 5)
+    owe(engine, 1, not_before=SAID_AT + A_MINUTE)
+    owe(engine, 1, owed_at=SAID_AT + 2 * A_MINUTE)
+    assert bundle(engine, SAID_AT + A_MINUTE - A_SECOND) == 0
+    assert bundle(engine, SAID_AT + A_MINUTE) == 1
+    assert digests(engine)[0].payload == {"count": 6}
+
+
+def test_what_was_sent_or_given_up_is_in_no_digest(engine):
+    complain(engine)
+    owe(engine, 5)
+    owe(engine, 1, sent_at=SAID_AT)
+    owe(engine, 1, dead_at=SAID_AT)
+    owe(engine, 3, to=None)
+    owe(engine, 3, channel="buyer")
+    assert bundle(engine, SAID_AT) == 0
+
+
+def test_no_notice_is_in_two_digests(engine):
+    complain(engine)
+    owe(engine, 7)
+    assert bundle(engine, SAID_AT) == 1
+    owe(engine, 6)
+    assert bundle(engine, SAID_AT + A_MINUTE) == 1
+    first, second = digests(engine)
+    told = rows(engine, OutboxMessage, what="customer_wrote")
+    assert [row.digest_id for row in told] == [first.id] * 7 + [second.id] * 6
+    assert bundle(engine, SAID_AT + A_MINUTE) == 0
+
+
+def test_of_several_runs_at_once_each_notice_is_in_one_digest(engine):
+    complain(engine)
+    owe(engine, 400)
+    made = []
+    runs = [Thread(target=lambda: made.append(bundle(engine, SAID_AT))) for _ in range(4)]
+    for run in runs:
+        run.start()
+    for run in runs:
+        run.join(timeout=60)
+    assert sorted(made) == [0, 0, 0, 1]
+    assert [digest.payload for digest in digests(engine)] == [{"count": 400}]
+
+
+def test_a_digest_waits_for_the_desk_like_what_it_tells(engine):
+    complain(engine)
+    owe(engine, 6)  # told late, in the night after a stop of the system
+    bundle(engine, moment("03-03 23:30"))
+    assert digests(engine)[0].not_before == moment("03-04 10:00")
+
+
+def test_a_crisis_leads_the_digest_and_lets_it_leave_at_once(engine):
+    complain(engine)
+    complain(engine, no="2-C1", nature="safety")
+    owe(engine, 6)
+    owe(engine, 1, case_id=2, what="complaint_crisis")
+    bundle(engine, moment("03-03 23:30"))
+    [digest] = digests(engine)
+    assert digest.not_before is None
+    assert digest.text.index("complaint_crisis") < digest.text.index("customer_wrote")
