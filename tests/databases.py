@@ -147,18 +147,23 @@ def end_state(engine: Engine) -> dict[str, list[dict]]:
             for name, table in TABLES.items()
         }
     names = {
-        "case_id": {r["id"]: (r["shop"], r["no"]) for r in rows["orders"]},
         "order_id": {r["id"]: (r["shop"], r["no"]) for r in rows["orders"]},
+        "return_id": {r["id"]: (r["shop"], r["no"]) for r in rows["returns"]},
+        "complaint_id": {r["id"]: (r["shop"], r["no"]) for r in rows["complaints"]},
+        "rectification_id": {r["id"]: (r["shop"], r["no"]) for r in rows["rectifications"]},
         "buyer_id": {r["id"]: r["handle"] for r in rows["buyers"]},
         "policy_version_id": {r["id"]: (r["shop"], r["number"]) for r in rows["policy_versions"]},
+        "digest_id": {r["id"]: (r["shop"], r["recipient"], r["owed_at"]) for r in rows["outbox"]},
     }
 
     def named(row: dict[str, Any]) -> dict[str, Any]:
-        return {
-            k: names[k].get(v) if k in names else v
-            for k, v in row.items()
-            if k != "id" and k not in WHEN_WRITTEN
+        ids = {**names, "case_id": names.get(f"{row.get('case_kind')}_id", {})}
+        told = {
+            k: ids[k].get(v) if k in ids else v for k, v in row.items() if k != "id" and k not in WHEN_WRITTEN
         }
+        if row.get("what") == "digest":  # its key is made of ids
+            del told["key"]
+        return told
 
     return {name: sorted(map(named, found), key=spelled) for name, found in rows.items()}
 
