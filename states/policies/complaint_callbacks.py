@@ -116,13 +116,14 @@ class CallbackPolicy(Policy):
         """On the ideal day or the next calling day; where none is left, on the last one before it."""
         earliest = max(at, resolved_at + self.not_before)
         ideal = hours.day(resolved_at) + timedelta(days=self.ideal_day)
-        days = hours.days_between(earliest, until)
-        later, sooner = [day for day in days if day >= ideal], [day for day in days if day < ideal]
-        for day in (*later, *reversed(sooner)):
-            if slots := hours.slots(day, earliest, until, self.ideal_time):
-                moved = why.DAY_MOVED if day > ideal else why.BROUGHT_FORWARD
-                reasons = (why.within(self.within), why.ON_THE_IDEAL_DAY if day == ideal else moved)
-                return Step(StepKind.CALL, nearest(slots, self.ideal_time, hours.zone), reasons)
+        for latest in _with_room(until):
+            days = hours.days_between(earliest, latest)
+            later, sooner = [day for day in days if day >= ideal], [day for day in days if day < ideal]
+            for day in (*later, *reversed(sooner)):
+                if slots := hours.slots(day, earliest, latest, self.ideal_time):
+                    moved = why.DAY_MOVED if day > ideal else why.BROUGHT_FORWARD
+                    reasons = (why.within(self.within), why.ON_THE_IDEAL_DAY if day == ideal else moved)
+                    return Step(StepKind.CALL, nearest(slots, self.ideal_time, hours.zone), reasons)
         wished = moment(ideal, self.ideal_time, hours.zone)  # writing needs nobody at the desk
         return _survey(max(at, min(wished, until)), why.NOBODY_CALLED)
 
@@ -134,8 +135,8 @@ class CallbackPolicy(Policy):
             return _survey(at, why.NUMBERS_USED_UP)
         if len(tries) >= self.attempts:
             return _survey(at, why.tried(len(tries)))
-        for day in self._days_after(calls, at, until, hours):
-            if slots := hours.slots(day, at, until, self.ideal_time):
+        for day, latest in self._days_after(calls, at, until, hours):
+            if slots := hours.slots(day, at, latest, self.ideal_time):
                 used = [utc(call.at).astimezone(hours.zone).time() for call in calls]
                 taken = {clock.hour for clock in used}
                 others = [slot for slot in slots if slot.astimezone(hours.zone).hour not in taken]
@@ -149,9 +150,10 @@ class CallbackPolicy(Policy):
 
     def _days_after(
         self, calls: Sequence[Call], at: datetime, until: datetime, hours: CallHours
-    ) -> Iterator[date]:
+    ) -> Iterator[tuple[date, datetime]]:
         first = hours.day(utc(calls[-1].at)) + timedelta(days=self.days_between)
-        return (day for day in hours.days_between(at, until) if day >= first)
+        for latest in _with_room(until):
+            yield from ((day, latest) for day in hours.days_between(at, latest) if day >= first)
 
     def _as_asked(self, call: Call, at: datetime, until: datetime, hours: CallHours) -> Step:
         """At the customer's own time, moved into the contact hours; a survey where that is after the limit."""
@@ -161,6 +163,11 @@ class CallbackPolicy(Policy):
             return _survey(at, why.ASKED_TOO_LATE)
         moved = due != utc(call.later_at)
         return Step(StepKind.CALL, due, (why.AS_ASKED, *[why.MOVED_TO_CONTACT_HOURS] * moved))
+
+
+def _with_room(until: datetime) -> tuple[datetime, datetime]:
+    """The latest moments to plan a call for: an hour is left to make it in; without any choice, the limit itself."""
+    return until - AN_HOUR, until
 
 
 def _survey(at: datetime, reason: Reason) -> Step:

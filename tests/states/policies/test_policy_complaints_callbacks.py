@@ -17,7 +17,7 @@ from states.policies.working_days import CalendarEnds, DispatchDays
 ZONE = ZoneInfo("Asia/Shanghai")
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 EVERY, CN = DispatchDays.EVERY_DAY, DispatchDays.CN_WORKING_DAYS
-A_SECOND = timedelta(seconds=1)
+A_SECOND, AN_HOUR = timedelta(seconds=1), timedelta(hours=1)
 DESK = OpeningHours(daily=["10:00-19:00"])
 WEEKDAYS = OpeningHours(daily=["10:00-19:00"], sat=[], sun=[])
 NIGHT = OpeningHours(daily=["18:00-02:00"])
@@ -58,16 +58,16 @@ PLANS = [
     (POLICY, NIGHT, EVERY, "03-02 23:30", "03-04 18:00, 03-05 01:00, 03-06 21:00", "03-06 21:00", "tried_enough"),
     # resolved at 23:30 sharp, wished for 23:30 of the same day: the desk has just closed, so the next day
     (NEXT_DAY, LATE, EVERY, "03-02 23:30", "03-03 23:00, 03-04 11:00, 03-05 17:00", "03-05 17:00", "tried_enough"),
-    # as many tries as days: the last one inside the seven days, to the second
+    # as many tries as days: where no other hour is left, the last one inside the seven days, to the second
     (MANY, SHORT, EVERY, "03-02 10:00",
      "03-04 10:00, 03-05 10:00, 03-06 10:00, 03-07 10:00, 03-08 10:00, 03-09 10:00", "03-09 10:00", "no_time_to_call"),
     (MANY, SHORT, EVERY, "03-02 09:59:59",
      "03-04 10:00, 03-05 10:00, 03-06 10:00, 03-07 10:00, 03-08 10:00", "03-08 10:00", "no_time_to_call"),
-    # an ideal day at the very end
-    (IDEAL_7, DESK, EVERY, "03-02 15:00", "03-09 15:00", "03-09 15:00", "no_time_to_call"),
-    (IDEAL_7, DESK, EVERY, "03-02 14:59:59", "03-09 14:00", "03-09 14:00", "no_time_to_call"),
-    (IDEAL_7, DESK, EVERY, "03-02 10:00", "03-09 10:00", "03-09 10:00", "no_time_to_call"),
-    (IDEAL_7, DESK, EVERY, "03-02 09:59:59", "03-08 15:00", "03-08 15:00", "no_time_to_call"),
+    # an ideal day at the very end: an hour is left to call in
+    (IDEAL_7, DESK, EVERY, "03-02 16:00", "03-09 15:00", "03-09 15:00", "no_time_to_call"),
+    (IDEAL_7, DESK, EVERY, "03-02 15:59:59", "03-09 14:00", "03-09 14:00", "no_time_to_call"),
+    (IDEAL_7, DESK, EVERY, "03-02 11:00", "03-09 10:00", "03-09 10:00", "no_time_to_call"),
+    (IDEAL_7, DESK, EVERY, "03-02 10:59:59", "03-08 15:00, 03-09 10:00", "03-09 10:00", "no_time_to_call"),
     # wished for half past: then 13:00 and 18:00 are equally far from 10:00 and 15:30, and the earlier one is taken
     (HALF_PAST, DESK, EVERY, "03-02 14:00", "03-04 15:30, 03-05 10:00, 03-06 13:00", "03-06 13:00", "tried_enough"),
     # National Day 2026: free from 1 to 7 October; Saturday the 10th makes up for it, so does Sunday 20 September
@@ -78,11 +78,12 @@ PLANS = [
     (POLICY, DESK, CN, "10-01 09:59:59", "", "10-03 15:00", "no_time_to_call"),
     (IDEAL_7, DESK, CN, "10-01 09:59:59", "", "10-08 09:59:59", "no_time_to_call"),
     (POLICY, DESK, CN, "10-01 10:00", "10-08 10:00", "10-08 10:00", "no_time_to_call"),
-    (POLICY, DESK, CN, "10-01 14:59:59", "10-08 14:00", "10-08 14:00", "no_time_to_call"),
-    (POLICY, DESK, CN, "10-01 15:00", "10-08 15:00", "10-08 15:00", "no_time_to_call"),
-    (POLICY, DESK, CN, "10-03 17:59:59", "10-08 15:00, 10-09 10:00, 10-10 12:00", "10-10 12:00", "tried_enough"),
-    (POLICY, DESK, CN, "10-03 18:00", "10-08 15:00, 10-09 10:00, 10-10 18:00", "10-10 18:00", "tried_enough"),
-    (POLICY, WEEKDAYS, CN, "10-03 18:00", "10-08 15:00, 10-09 10:00, 10-10 18:00", "10-10 18:00", "tried_enough"),
+    (POLICY, DESK, CN, "10-01 10:59:59", "10-08 10:00", "10-08 10:00", "no_time_to_call"),
+    (POLICY, DESK, CN, "10-01 15:59:59", "10-08 14:00", "10-08 14:00", "no_time_to_call"),
+    (POLICY, DESK, CN, "10-01 16:00", "10-08 15:00", "10-08 15:00", "no_time_to_call"),
+    (POLICY, DESK, CN, "10-03 18:59:59", "10-08 15:00, 10-09 10:00, 10-10 12:00", "10-10 12:00", "tried_enough"),
+    (POLICY, DESK, CN, "10-03 19:00", "10-08 15:00, 10-09 10:00, 10-10 18:00", "10-10 18:00", "tried_enough"),
+    (POLICY, WEEKDAYS, CN, "10-03 19:00", "10-08 15:00, 10-09 10:00, 10-10 18:00", "10-10 18:00", "tried_enough"),
     (POLICY, WEEKDAYS, CN, "09-18 10:00", "09-20 15:00, 09-21 10:00, 09-22 18:00", "09-22 18:00", "tried_enough"),
     (POLICY, WEEKDAYS, EVERY, "09-18 10:00", "09-21 15:00, 09-22 10:00, 09-23 18:00", "09-23 18:00", "tried_enough"),
     (POLICY, DESK, CN, "10-15 10:00", "10-19 15:00, 10-20 10:00, 10-21 18:00", "10-21 18:00", "tried_enough"),
@@ -360,3 +361,17 @@ def test_a_time_asked_for_is_kept_or_moved_into_contact_hours_or_becomes_a_surve
         assert step.at == call.later_at or not in_contact_hours(call.later_at, desk, days)
     else:
         assert (step.kind, step.at) == (StepKind.SURVEY, call.at)
+
+
+@settings(deadline=None)
+@given(policies, desks, st.sampled_from([EVERY, CN]), resolutions)
+def test_an_hour_is_left_for_the_first_call_before_the_survey_where_there_is_a_choice(
+    policy, desk, days, resolved
+):
+    call_hours = hours(desk, days)
+    first = policy.step(resolved, [], resolved, call_hours)
+    if first.kind is StepKind.CALL:
+        until = policy.until(resolved)
+        left = policy.survey_by(resolved, call_hours, first.at) - first.at
+        room = call_hours.next(resolved + policy.not_before, until - AN_HOUR)
+        assert left >= AN_HOUR or room is None
