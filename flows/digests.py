@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, func, null, or_, select
 
+from flows.clock import now
 from flows.messages import render
 from flows.policy_store import current_policy
 from flows.scope import TABLES
@@ -55,7 +56,7 @@ def _waiting(connection: Connection, as_of: datetime) -> Sequence[Any]:
         o.attempts == o.misses,  # nothing of it has left, nor is about to
         or_(o.not_before.is_(None), o.not_before <= as_of),
     )
-    if connection.dialect.name == "postgresql":  # what a delivery has in its hands is on its way already
+    if connection.dialect.name == "postgresql":  # what a delivery is just taking stays with it
         wanted = wanted.with_for_update(skip_locked=True)
     rows = connection.execute(wanted.order_by(o.id)).all()
     cases = _cases(connection, rows)
@@ -97,7 +98,7 @@ def _bundle(
     waits = opens_at > as_of and not rows[0].grave
     row = {
         **{"case_kind": first.case_kind, "case_id": first.case_id, "shop": shop, "what": DIGEST},
-        **{"channel": "staff", "recipient": recipient, "key": key, "owed_at": as_of, "recorded_at": as_of},
+        **{"channel": "staff", "recipient": recipient, "key": key, "owed_at": as_of, "recorded_at": now()},
         **{"not_before": opens_at if waits else None, "only_while": [], "payload": {"count": len(rows)}},
         "text": render(DIGEST, reader, {"notices": notices}),
     }

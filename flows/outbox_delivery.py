@@ -22,6 +22,7 @@ from uuid import uuid4
 from sqlalchemy import Engine
 
 from flows.clock import now
+from flows.digests import bundle
 from flows.gateways import Owed
 from flows.outbox_cases import cases_of, owed
 from flows.outbox_claims import Drain
@@ -149,6 +150,8 @@ def deliver_outbox(
     be meant, and BadInput for a gateway's setting that can't be used.
     """
     report = DeliveryReport(FLOW, as_of, dry_run)
+    if not dry_run:
+        bundle(engine, as_of)  # before anybody is told: what many notices say to one colleague is one message
     with reading(engine) as connection:
         wanted = Wanted(as_of, find_scope(connection, shop, case_no), since=since)
         found = waiting(connection, wanted)

@@ -61,7 +61,9 @@ def test_no_two_sweeps_start_in_the_same_minute():
 
     starts: dict[str, set[int]] = {}
     for deployment in timetable([BAGS]):
-        sweeps = deployment.name.startswith("every-") and deployment.name != "every-minute"  # that decides nothing
+        sweeps = (
+            deployment.name.startswith("every-") and deployment.name != "every-minute"
+        )  # that decides nothing
         for schedule in deployment.schedules if sweeps else ():
             starts.setdefault(deployment.flow_name, set()).update(minutes(schedule.schedule.cron))
     pulls = starts.pop("sync-orders")

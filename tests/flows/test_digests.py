@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from threading import Thread
+from types import SimpleNamespace
 
 import pytest
 from complaints_told import SAID_AT, clockwork, complain, complaint_owed, done
 from orders_told import A_MINUTE, A_SECOND, moment, rows
-from sqlalchemy import event
+from sqlalchemy import event, update
 
 from flows.complaint_steps import complaint_escalations
 from flows.digests import bundle
+from flows.outbox_delivery import deliver_outbox
 from flows.sql import insert_all
 from models import OutboxMessage
+from models.database import transaction
+
+OUTBOX = OutboxMessage.__table__
 
 ON_CALL = "值班客服"  # the lowest on the ladder
 
@@ -175,3 +181,31 @@ def test_a_crisis_leads_the_digest_and_lets_it_leave_at_once(engine):
     [digest] = digests(engine)
     assert digest.not_before is None
     assert digest.text.index("complaint_crisis") < digest.text.index("customer_wrote")
+
+
+@pytest.mark.parametrize(
+    "taken", [{"claimed_until": SAID_AT + A_MINUTE, "attempts": 1}, {"attempts": 1}, {"lapsed_at": SAID_AT}]
+)
+def test_what_a_delivery_has_taken_or_settled_is_told_by_no_digest_as_well(engine, taken):
+    for number in range(6):
+        complain(engine, no=str(number), intake="query", nature=None, handler="li")
+    [first, *_] = rows(engine, OutboxMessage, channel="staff")
+    with transaction(engine) as connection:
+        connection.execute(update(OUTBOX).where(OUTBOX.c.id == first.id).values(taken))
+    assert bundle(engine, SAID_AT) == 0
+
+
+def test_delivery_makes_the_digest_before_it_sends_anything(engine):
+    for number in range(6):
+        complain(engine, no=str(number), intake="query", nature=None, handler="li")
+    assert digests(engine) == []
+    deliver_outbox(engine, as_of=SAID_AT, gateways=nobody)
+    assert [row.payload for row in digests(engine)] == [{"count": 6}]
+    deliver_outbox(engine, as_of=SAID_AT, gateways=nobody, dry_run=True)
+    assert len(digests(engine)) == 1
+
+
+@asynccontextmanager
+async def nobody():
+    """No gateway serves anybody."""
+    yield SimpleNamespace(of=lambda owed: None)
