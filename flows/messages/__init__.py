@@ -6,12 +6,16 @@ Each says what happened, what we do next and what the reader can do.
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable, Mapping
 from datetime import datetime, time, timedelta
 from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template, TemplateNotFound
 
+from flows.complaint_sentences import OUTCOMES
+from flows.masking import mask_name, mask_phone, mask_text
+from states.policies.complaint_terms import CHANNELS, INTAKES, NATURES, REMEDIES
 from states.policies.hours import WEEKDAYS, OpeningHours
 from states.policies.return_reasons import CAUSES, FAULT_RULES, KINDS
 from states.reasons import yuan
@@ -25,17 +29,23 @@ _WORDS = {
     "photo": ("有问题的地方的图片", "a photo of what is wrong"),
     "delivery_note": ("收到的发货单的图片", "a photo of the delivery note"),
 }
+_TABLES = {  # some codes mean one thing of a return and another of a complaint
+    **{"words": _WORDS, "intake": INTAKES, "nature": NATURES, "channel": CHANNELS},
+    **{"remedy": REMEDIES, "outcome": OUTCOMES},
+}
 
 
 def render(what: str, case: Any, payload: dict) -> str | None:
     """The notice as its reader gets it, in the shop's language; None when `what` is a command without words.
 
-    A text sees its `case`, and as `order` the order that the case is, or is about.
+    A text sees its `case`, and as `order` the order that the case is, or is about; None: it is about none. Lines that
+    have nothing to say are left out.
     """
     template = _template(case.policy.language, what)
     if template is None:
         return None
-    return template.render(case=case, order=getattr(case, "order", case), payload=payload).strip()
+    text = template.render(case=case, order=getattr(case, "order", case), payload=payload)
+    return "\n".join(line.strip() for line in text.splitlines() if line.strip())
 
 
 @cache
@@ -55,7 +65,8 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     texts.filters |= {"money": money, "local": local, "clock": clock, "hours": hours, "daily": daily}
-    texts.filters |= {"words": words, "quoted": shlex.quote}
+    texts.filters |= {name: _named(words) for name, words in _TABLES.items()} | {"quoted": shlex.quote}
+    texts.filters |= {"masked": mask_text, "masked_phone": mask_phone, "surname": mask_name}
     texts.tests["our_fault"] = FAULT_RULES.__contains__
     return texts
 
@@ -71,10 +82,14 @@ def local(at: datetime | str | None, case: Any) -> str:
     return at.astimezone(case.policy.zone).strftime("%Y-%m-%d %H:%M") if at else "—"
 
 
-def words(code: str, case: Any) -> str:
-    """A kind or reason of a return, a finding or a piece of evidence, as its reader calls it."""
-    zh, en = _WORDS.get(code, (code, code))
-    return zh if case.policy.language == "zh" else en
+def _named(table: Mapping[str, tuple[str, str]]) -> Callable[[str, Any], str]:
+    """A filter that calls a code as its reader does."""
+
+    def named(code: str, case: Any) -> str:
+        zh, en = table.get(code, (code, code))
+        return zh if case.policy.language == "zh" else en
+
+    return named
 
 
 def daily(desk: OpeningHours) -> str:

@@ -100,6 +100,16 @@ class ComplaintFacts:
                 raise ValueError(f"{name} can't be below nothing, and {getattr(self, name)} is")
 
 
+INTAKES = {
+    IntakeClass.CONSULTATION: ("咨询", "consultation"),
+    IntakeClass.QUERY: ("查询", "query"),
+    IntakeClass.COMPLAINT: ("投诉", "complaint"),
+}
+URGENCY_WORDS = {
+    Urgency.NORMAL: ("普通", "normal"),
+    Urgency.HIGH: ("优先", "high"),
+    Urgency.IMMEDIATE: ("立即", "immediate"),
+}
 NATURES = {
     Nature.PACKAGING: ("包装问题", "packaging"),
     Nature.ATTITUDE: ("服务态度", "staff attitude"),

@@ -23,7 +23,7 @@ ORDER_TEXTS = [
     "payment_reminder",
     "shipped",
     "verification_chase",
-]  # the texts of returns: test_return_messages.py
+]  # those of returns: test_return_messages.py, of complaints: test_complaint_messages.py
 FINDING = {"zh": "缺少联系电话", "en": "the phone number is missing"}
 
 
@@ -42,6 +42,14 @@ def test_every_text_is_there_in_every_language():
     by_language = [{path.name for path in (TEXTS / language).glob("*.j2")} for language in Language]
     assert by_language[0]
     assert all(names == by_language[0] for names in by_language)
+
+
+def test_every_text_is_read_by_a_test():
+    from test_complaint_messages import TEXTS as OF_COMPLAINTS
+    from test_return_messages import TOLD as OF_RETURNS
+
+    there = {path.stem for path in (TEXTS / "zh").glob("[!_]*.j2")}
+    assert there == {*ORDER_TEXTS, *OF_RETURNS, *OF_COMPLAINTS}
 
 
 @pytest.mark.parametrize("language", list(Language))
