@@ -9,6 +9,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from deployments import output
 from deployments.commands import (
+    complaint_calls,
+    complaints,
     inbox,
     orders,
     outbox,
@@ -33,7 +35,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for room in (system, sandbox, runs, shops, orders, returns, outbox, inbox, questions, quotes):
+for room in (
+    *(system, sandbox, runs, shops, orders, returns, complaints, complaint_calls),
+    *(outbox, inbox, questions, quotes),
+):
     room.add_to(app)
 
 

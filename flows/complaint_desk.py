@@ -19,7 +19,9 @@ from models import Complaint
 from models.database import reading
 from states.complaint_records import OUTCOMES
 from states.complaints import TIMERS, complaint_lifecycle
-from states.errors import BadInput
+from states.errors import BadInput, Refused
+from states.order_guards import NOBODY
+from states.order_reasons import needs_a_named_person
 from states.policies.audit import phone_doubts
 from states.policies.complaint_calls import CallOutcome
 from states.policies.complaint_reopening import Reopens
@@ -146,7 +148,7 @@ def register(
 ) -> Registered:
     """A case for what a customer said (rules 93-96); about the same order and cause, the word joins the open one.
 
-    Raises BadInput, NotFound, and Refused where a grade is given without a name.
+    Raises BadInput, NotFound, and Refused where a grade or a handler is given without a name.
     """
     with reading(engine) as connection:
         order_id, shop = _about(connection, order_no, shop)
@@ -175,6 +177,8 @@ def register(
         requests.append(Request(shop, "", "regrade", moment, by, graded))
     if handler:
         requests.append(Request(shop, "", "assign", moment, by, {"handler": handler}))
+    if requests[1:] and by in NOBODY:  # before anything is stored
+        raise Refused("the complaint", "register", (needs_a_named_person(requests[1].trigger),))
     return _register(engine, requests, order_no)
 
 

@@ -65,7 +65,7 @@ BY_THE_MACHINE = {
 }
 
 WHY_TOLD = {  # why somebody on the ladder was told
-    "first_level": ("登记后通知(规则 95)", "it was registered (rule 95)"),
+    "first_level": ("请接手处理(规则 95)", "to take it on (rule 95)"),
     "told_at_once": ("立即通报(规则 98)", "the leaders are told at once (rule 98)"),
     "unacknowledged": ("上一级未按时确认(规则 99)", "the one before had not acknowledged in time (rule 99)"),
     "taken_up_again": ("再次升级(规则 99)", "it was escalated again (rule 99)"),
@@ -156,7 +156,6 @@ ACTS = {
     "survey": ("改发书面问卷", "ask in writing instead"),
     "answer_survey": ("登记客户的问卷答复", "note the answer to the survey"),
     "close": ("结案", "close it"),
-    "begin_round": ("再次处理", "work on it again"),
     "reopen": ("重新受理", "take it up again"),
     "hear": ("登记客户的话", "note what the customer says"),
     "settle": ("异常已处理", "the anomalies are settled"),

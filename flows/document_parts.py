@@ -18,7 +18,7 @@ PARTS = {
     "holds": (Hold, ("reason", "by", "since", "until", "released_at", "released_by")),
     "timers": (Timer, ("kind", "round", "due_at", "done_at", "cancelled_at", "refused", "error")),
     "history": (StateChange, ("trigger", "source", "dest", "at", "recorded_at", "by", "flow_run", "facts")),
-    "owed": (OutboxMessage, ("what", "channel", "key", "owed_at", "sent_at", "dead_at")),
+    "owed": (OutboxMessage, ("what", "channel", "recipient", "key", "owed_at", "sent_at", "dead_at")),
     "anomalies": (Anomaly, ("code", "trigger", "at", "rule", "zh", "en", "settled_at", "settled_by")),
 }
 

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from flows import order_cases
+from flows.complaint_sentences import STATES as COMPLAINT_STATES
 from flows.order_documents import documents
 from flows.return_sentences import FREES, OF_ITS_CASE, WITHDRAW
 from flows.return_sentences import STATES as RETURN_STATES
@@ -104,6 +105,7 @@ class Explanation:
 
     order: dict
     returns: list[dict] = field(default_factory=list)
+    complaints: list[dict] = field(default_factory=list)
     story: list[dict] = field(default_factory=list)
     next: list[dict] = field(default_factory=list)
     blockers: list[dict] = field(default_factory=list)
@@ -122,6 +124,9 @@ def explain(connection: Connection, case_id: int, at: datetime) -> Explanation:
     answer = Explanation(order)
     answer.story = [_told(entry, view) for entry in order["history"]]
     answer.returns = [{**case, **_words_of(RETURN_STATES[case["state"]])} for case in order["returns"]]
+    answer.complaints = [
+        {**case, **_words_of(COMPLAINT_STATES[case["state"]])} for case in order["complaints"]
+    ]
     answer.next = what_comes_next(order, NEXT)
     if view.state in (OrderState.UNPAID, OrderState.PAID, OrderState.VERIFIED):
         holds = iter(holds_open(view, at))  # their reasons come first, in this sequence

@@ -11,9 +11,9 @@ from sqlalchemy import Connection, select
 from flows.document_parts import pages, parts_of, plain
 from flows.masking import mask_address, mask_name, mask_phone, mask_text
 from flows.policy_store import policy_versions
-from models import Order, OrderLine, Return
+from models import Complaint, Order, OrderLine, Return
 
-ORDERS, RETURNS = Order.__table__, Return.__table__
+ORDERS, RETURNS, COMPLAINTS = Order.__table__, Return.__table__, Complaint.__table__
 
 
 def documents(connection: Connection, ids: Sequence[int]) -> Iterator[dict]:
@@ -22,11 +22,13 @@ def documents(connection: Connection, ids: Sequence[int]) -> Iterator[dict]:
         policies = policy_versions(connection, {row.shop for row in found.values()})
         parts = parts_of(connection, "order", list(found))
         lines, returns = _lines_of(connection, list(found)), _returns_of(connection, list(found))
+        complaints = _complaints_of(connection, list(found))
         for id_, row in found.items():
             document = {
                 **_head(row, policies.number(row.policy_version_id)),
                 "lines": lines[id_],
                 "returns": returns[id_],
+                "complaints": complaints[id_],
                 **{name: rows[id_] for name, rows in parts.items()},
             }
             yield plain(document, policies.settings(row.policy_version_id).zone)
@@ -78,4 +80,13 @@ def _returns_of(connection: Connection, ids: Sequence[int]) -> dict[int, list]:
     found: dict[int, list] = defaultdict(list)
     for order_id, *values in connection.execute(cases.order_by(c.id)):
         found[order_id].append(dict(zip(("no", "kind", "state", "refund_fen"), values, strict=True)))
+    return found
+
+
+def _complaints_of(connection: Connection, ids: Sequence[int]) -> dict[int, list]:
+    c = COMPLAINTS.c
+    cases = select(c.order_id, c.no, c.intake, c.nature, c.grade, c.state).where(c.order_id.in_(ids))
+    found: dict[int, list] = defaultdict(list)
+    for order_id, *values in connection.execute(cases.order_by(c.id)):
+        found[order_id].append(dict(zip(("no", "class", "nature", "grade", "state"), values, strict=True)))
     return found

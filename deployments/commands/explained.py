@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from deployments.output import say, section, when
+from flows.complaint_explaining import ComplaintExplanation
+from flows.complaint_sentences import STATES as COMPLAINT_STATES
+from flows.complaint_sentences import WHY_BEGUN
 from flows.explaining import STATES, Explanation
 from flows.return_explaining import ReturnExplanation
 from flows.return_sentences import STATES as RETURN_STATES
@@ -23,6 +26,7 @@ def order(answer: Explanation) -> None:
         say(f"Promised: {d['promise']['kind']} on {d['promise']['on']}, with the cut-off of {cutoff}")
     section("经过 What happened", _story(answer.story))
     section("售后 After-sales", [(c["no"], c["zh"], c["en"]) for c in answer.returns])
+    section("投诉 Complaints", [(c["no"], c["zh"], c["en"]) for c in answer.complaints])
     section("异常 To be looked at", _anomalies(answer.anomalies))
     section("阻碍 What blocks it", [("✗", _ruled(b), b["en"]) for b in answer.blockers])
     section(
@@ -51,6 +55,41 @@ def after_sales(answer: ReturnExplanation) -> None:
     section("轮到谁 Whose turn it is", _lines("→", [answer.turn]))
     section("接下来 What comes next", _next(answer.next))
     section("可以做什么 What can be done", _acts(answer.possible))
+
+
+def complaint(answer: ComplaintExplanation) -> None:
+    """A complaint: where it is and why, the story of every round, who has been told, what is owed and how that came
+    about, the calls, whose turn it is and what can be done."""
+    d = answer.case
+    zh, en = COMPLAINT_STATES[d["state"]]
+    say(f"投诉 {d['no']}({d['shop']}):{zh}", style="bold")
+    say(f"Complaint {d['no']} ({d['shop']}): {en}")
+    say(f"{answer.heading['zh']} / {answer.heading['en']}")
+    for line in answer.about:
+        say(f"{line['zh']} / {line['en']}")
+    section("为什么 Why", _lines("·", answer.why))
+    for round_ in d["rounds"]:
+        zh, en = WHY_BEGUN[round_["why"]]
+        number = round_["number"]
+        title = (
+            f"经过:第 {number} 轮,{zh} What happened: round {number}, {en}"
+            if len(d["rounds"]) > 1
+            else "经过 What happened"
+        )
+        section(title, _story(entry for entry in answer.story if entry["round"] == number))
+    section("通知了谁 Who has been told", _story(answer.told))
+    section("承诺与期限 What is owed, and how it came about", _promises(answer.promises))
+    section("回访 Callback", _lines("·", answer.callback))
+    section("异常 To be looked at", _anomalies(answer.anomalies))
+    section("轮到谁 Whose turn it is", _lines("→", [answer.turn]))
+    section("接下来 What comes next", _next(answer.next))
+    section("可以做什么 What can be done", _acts(answer.possible))
+
+
+def _promises(promises: Iterable[dict]) -> Iterator[tuple[str, str, str]]:
+    for promise in promises:
+        yield "·", promise["zh"], promise["en"]
+        yield from _lines("   ", promise["how"])
 
 
 def _lines(mark: str, lines: Iterable[dict]) -> Iterator[tuple[str, str, str]]:

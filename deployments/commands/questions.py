@@ -1,4 +1,4 @@
-"""kefu due, kefu explain: look at orders and after-sales cases, change nothing."""
+"""kefu due, kefu explain: look at cases of every kind, change nothing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from sqlalchemy import Connection, select
 
 from deployments import output
 from deployments.commands import explained
-from flows import clock, explaining, return_sentences
+from flows import clock, complaint_sentences, explaining, return_sentences
+from flows.complaint_explaining import explain_complaint
 from flows.explaining import explain as explain_order
 from flows.policy_store import current_policy
 from flows.return_explaining import explain_return
@@ -20,7 +21,12 @@ from models.database import engine_from_env, reading
 from states.errors import NotFound
 
 TIMERS = Timer.__table__
-NEXT = {**explaining.NEXT, **return_sentences.NEXT}
+NEXT = {**explaining.NEXT, **return_sentences.NEXT, **complaint_sentences.NEXT}
+EXPLAINED = {  # by kind of case: what explains it, and how people read that
+    "order": (explain_order, explained.order),
+    "return": (explain_return, explained.after_sales),
+    "complaint": (explain_complaint, explained.complaint),
+}
 Shop = Annotated[str | None, typer.Option("--shop", help="Needed only where two shops use one number.")]
 Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 
@@ -37,7 +43,7 @@ def due(
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
     json: Json = False,
 ) -> None:
-    """What will happen next, and when: of orders and of after-sales cases."""
+    """What will happen next, and when: of orders, after-sales cases and complaints."""
     with reading(engine_from_env()) as connection:
         find_scope(connection, shop, None)
         zone = zone_of(connection, shop)
@@ -69,7 +75,7 @@ def _waiting(connection: Connection, kind: str, end: datetime, shop: str | None,
 
 
 def explain(
-    no: Annotated[str, typer.Argument(metavar="NO", help="Of an order, or of an after-sales case.")],
+    no: Annotated[str, typer.Argument(metavar="NO", help="Of an order, after-sales case or complaint.")],
     shop: Shop = None,
     at: Annotated[str | None, typer.Option("--at", help="As of then: ISO 8601; now when empty.")] = None,
     json: Json = False,
@@ -79,24 +85,22 @@ def explain(
         kind, case_id, of_shop = _find(connection, no, shop)
         zone = current_policy(connection, of_shop).zone
         moment = clock.read_time(at, zone, what="--at") if at else clock.now()
-        answer = (explain_order if kind == "order" else explain_return)(connection, case_id, moment)
-    if json:
-        output.as_json(answer.as_dict())
-    else:
-        (explained.order if kind == "order" else explained.after_sales)(answer)
+        explains, shows = EXPLAINED[kind]
+        answer = explains(connection, case_id, moment)
+    output.as_json(answer.as_dict()) if json else shows(answer)
 
 
 def _find(connection: Connection, no: str, shop: str | None) -> tuple[str, int, str]:
-    """An order, else an after-sales case. Raises NotFound or BadInput."""
-    for kind in TABLES:
+    """An order, else a case of another kind. Raises NotFound or BadInput."""
+    for kind in EXPLAINED:
         try:
             return kind, *find_case(connection, kind, no, shop)
         except NotFound:
             continue
     of = f" in shop {shop}" if shop else ""
     raise NotFound(
-        f"there is no order and no after-sales case {no!r}{of}; "
-        "`kefu order list` and `kefu return list` show those there are",
+        f"there is no order, after-sales case or complaint {no!r}{of}; "
+        "`kefu order list`, `kefu return list` and `kefu complaint list` show those there are",
         code="unknown_order",
         where=no,
     )

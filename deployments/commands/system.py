@@ -11,12 +11,13 @@ import typer
 from deployments import output
 from models.database import database_url, engine_from_env
 from models.database import migrate as bring_up_to_date
+from states.complaints import complaint_lifecycle
 from states.diagrams import mermaid
 from states.errors import BadInput
 from states.orders import order_lifecycle
 from states.returns import return_lifecycle
 
-LIFECYCLES = {"order": order_lifecycle, "return": return_lifecycle}
+LIFECYCLES = {"order": order_lifecycle, "return": return_lifecycle, "complaint": complaint_lifecycle}
 Port = Annotated[int | None, typer.Option(help="Of the Prefect server; KEFU_PORT or 4200 when empty.")]
 ApiUrl = Annotated[str | None, typer.Option("--api-url", help="A Prefect server that runs elsewhere.")]
 
