@@ -16,6 +16,7 @@ from deployments.commands import (
     outbox,
     questions,
     quotes,
+    rectifications,
     returns,
     runs,
     sandbox,
@@ -36,7 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for room in (
-    *(system, sandbox, runs, shops, orders, returns, complaints, complaint_calls),
+    *(system, sandbox, runs, shops, orders, returns, complaints, complaint_calls, rectifications),
     *(outbox, inbox, questions, quotes),
 ):
     room.add_to(app)

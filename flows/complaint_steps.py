@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 
 from flows import complaint_cases
 from flows.digests import bundle
+from flows.rectification_steps import rectify
 from flows.sweep import SweepReport, sweep
 from states.complaint_states import ComplaintTimer
 from states.errors import BadInput
@@ -27,8 +28,9 @@ ESCALATION_TIMERS = tuple(kind for kind in ComplaintTimer if kind not in CALLBAC
 
 
 def complaint_escalations(engine: Engine, *, as_of: datetime, **scope: Any) -> SweepReport:
-    """Tell whoever is next on the ladder, and who handles what is late (rules 98, 99, 119)."""
-    return _work_through(engine, "complaint-escalations", ESCALATION_TIMERS, as_of, **scope)
+    """Tell whoever is next on the ladder, and who handles what is late (rules 98, 99, 119); have put right what many
+    complain of (rule 102)."""
+    return _work_through(engine, "complaint-escalations", ESCALATION_TIMERS, as_of, rectifies=True, **scope)
 
 
 def complaint_callbacks(engine: Engine, *, as_of: datetime, **scope: Any) -> SweepReport:
@@ -46,9 +48,18 @@ def complaint_case(engine: Engine, *, as_of: datetime, **scope: Any) -> SweepRep
 
 
 def _work_through(
-    engine: Engine, flow: str, timers: Iterable[ComplaintTimer], as_of: datetime, **how: Any
+    engine: Engine,
+    flow: str,
+    timers: Iterable[ComplaintTimer],
+    as_of: datetime,
+    *,
+    case_no: str | None = None,
+    rectifies: bool = False,
+    **how: Any,
 ) -> SweepReport:
-    report = sweep(engine, flow, timers, as_of=as_of, cases=complaint_cases, **how)
+    report = sweep(engine, flow, timers, as_of=as_of, case_no=case_no, cases=complaint_cases, **how)
+    if rectifies and not case_no:
+        rectify(engine, report, **{name: value for name, value in how.items() if name != "dry_run"})
     if not report.dry_run:
         bundle(engine, as_of)
     return report

@@ -20,6 +20,7 @@ WRITERS = {
     "flows/order_cases.py",
     "flows/return_cases.py",
     "flows/complaint_cases.py",
+    "flows/rectification_cases.py",
     "flows/complaint_acts.py",  # settles a complaint and opens its return in one transaction, through advance
     "flows/digests.py",  # puts what many notices say into one
     "flows/refund_rows.py",

@@ -9,6 +9,8 @@ from flows.complaint_explaining import ComplaintExplanation
 from flows.complaint_sentences import STATES as COMPLAINT_STATES
 from flows.complaint_sentences import WHY_BEGUN
 from flows.explaining import STATES, Explanation
+from flows.rectification_explaining import STATES as RECTIFICATION_STATES
+from flows.rectification_explaining import RectificationExplanation
 from flows.return_explaining import ReturnExplanation
 from flows.return_sentences import STATES as RETURN_STATES
 
@@ -82,6 +84,20 @@ def complaint(answer: ComplaintExplanation) -> None:
     section("回访 Callback", _lines("·", answer.callback))
     section("异常 To be looked at", _anomalies(answer.anomalies))
     section("轮到谁 Whose turn it is", _lines("→", [answer.turn]))
+    section("接下来 What comes next", _next(answer.next))
+    section("可以做什么 What can be done", _acts(answer.possible))
+
+
+def rectification(answer: RectificationExplanation) -> None:
+    """A rectification: what it is about and why, what happened, its complaints and what can be done."""
+    d = answer.case
+    zh, en = RECTIFICATION_STATES[d["state"]]
+    say(f"整改单 {d['no']}({d['shop']}):{zh}", style="bold")
+    say(f"Rectification {d['no']} ({d['shop']}): {en}")
+    say(f"{answer.heading['zh']} / {answer.heading['en']}")
+    section("为什么 Why", _lines("·", answer.why))
+    section("经过 What happened", _story(answer.story))
+    section("投诉 Complaints", ((when(c["registered_at"]), c["no"], c["no"]) for c in d["complaints"]))
     section("接下来 What comes next", _next(answer.next))
     section("可以做什么 What can be done", _acts(answer.possible))
 

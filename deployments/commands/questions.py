@@ -10,10 +10,11 @@ from sqlalchemy import Connection, select
 
 from deployments import output
 from deployments.commands import explained
-from flows import clock, complaint_sentences, explaining, return_sentences
+from flows import clock, complaint_sentences, explaining, rectification_explaining, return_sentences
 from flows.complaint_explaining import explain_complaint
 from flows.explaining import explain as explain_order
 from flows.policy_store import current_policy
+from flows.rectification_explaining import explain_rectification
 from flows.return_explaining import explain_return
 from flows.scope import TABLES, find_case, find_scope, zone_of
 from models import Timer
@@ -21,11 +22,17 @@ from models.database import engine_from_env, reading
 from states.errors import NotFound
 
 TIMERS = Timer.__table__
-NEXT = {**explaining.NEXT, **return_sentences.NEXT, **complaint_sentences.NEXT}
+NEXT = {
+    **explaining.NEXT,
+    **return_sentences.NEXT,
+    **complaint_sentences.NEXT,
+    **rectification_explaining.NEXT,
+}
 EXPLAINED = {  # by kind of case: what explains it, and how people read that
     "order": (explain_order, explained.order),
     "return": (explain_return, explained.after_sales),
     "complaint": (explain_complaint, explained.complaint),
+    "rectification": (explain_rectification, explained.rectification),
 }
 Shop = Annotated[str | None, typer.Option("--shop", help="Needed only where two shops use one number.")]
 Json = Annotated[bool, typer.Option("--json", help="For machines.")]
@@ -75,7 +82,7 @@ def _waiting(connection: Connection, kind: str, end: datetime, shop: str | None,
 
 
 def explain(
-    no: Annotated[str, typer.Argument(metavar="NO", help="Of an order, after-sales case or complaint.")],
+    no: Annotated[str, typer.Argument(metavar="NO", help="Of an order, or of any case.")],
     shop: Shop = None,
     at: Annotated[str | None, typer.Option("--at", help="As of then: ISO 8601; now when empty.")] = None,
     json: Json = False,

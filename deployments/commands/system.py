@@ -15,9 +15,15 @@ from states.complaints import complaint_lifecycle
 from states.diagrams import mermaid
 from states.errors import BadInput
 from states.orders import order_lifecycle
+from states.rectifications import rectification_lifecycle
 from states.returns import return_lifecycle
 
-LIFECYCLES = {"order": order_lifecycle, "return": return_lifecycle, "complaint": complaint_lifecycle}
+LIFECYCLES = {
+    "order": order_lifecycle,
+    "return": return_lifecycle,
+    "complaint": complaint_lifecycle,
+    "rectification": rectification_lifecycle,
+}
 Port = Annotated[int | None, typer.Option(help="Of the Prefect server; KEFU_PORT or 4200 when empty.")]
 ApiUrl = Annotated[str | None, typer.Option("--api-url", help="A Prefect server that runs elsewhere.")]
 

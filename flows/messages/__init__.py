@@ -17,6 +17,7 @@ from flows.complaint_sentences import OUTCOMES
 from flows.masking import mask_name, mask_phone, mask_text
 from states.policies.complaint_terms import CHANNELS, INTAKES, NATURES, REMEDIES
 from states.policies.hours import WEEKDAYS, OpeningHours
+from states.policies.rectifications import problem
 from states.policies.return_reasons import CAUSES, FAULT_RULES, KINDS
 from states.reasons import yuan
 from states.return_refusals import FINDINGS
@@ -65,7 +66,10 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     texts.filters |= {"money": money, "local": local, "clock": clock, "hours": hours, "daily": daily}
-    texts.filters |= {name: _named(words) for name, words in _TABLES.items()} | {"quoted": shlex.quote}
+    texts.filters |= {name: _named(words) for name, words in _TABLES.items()} | {
+        "quoted": shlex.quote,
+        "problem": problem_of,
+    }
     texts.filters |= {"masked": mask_text, "masked_phone": mask_phone, "surname": mask_name}
     texts.tests["our_fault"] = FAULT_RULES.__contains__
     return texts
@@ -90,6 +94,12 @@ def _named(table: Mapping[str, tuple[str, str]]) -> Callable[[str, Any], str]:
         return zh if case.policy.language == "zh" else en
 
     return named
+
+
+def problem_of(case: Any) -> str:
+    """What a rectification is about, as its reader calls it."""
+    zh, en = problem(case.about, case.subject)
+    return zh if case.policy.language == "zh" else en
 
 
 def daily(desk: OpeningHours) -> str:
