@@ -9,6 +9,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from deployments import output
 from deployments.commands import (
+    bulletins,
     complaint_calls,
     complaints,
     inbox,
@@ -38,7 +39,7 @@ app = typer.Typer(
 )
 for room in (
     *(system, sandbox, runs, shops, orders, returns, complaints, complaint_calls, rectifications),
-    *(outbox, inbox, questions, quotes),
+    *(bulletins, outbox, inbox, questions, quotes),
 ):
     room.add_to(app)
 

@@ -46,7 +46,8 @@ from prefect.deployments.runner import EntrypointType, RunnerDeployment
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
 from deployments.worker import TYPE, InProcessWorker
-from flows import scheduled, scheduled_complaints
+from flows import scheduled, scheduled_bulletins, scheduled_complaints
+from flows.bulletin_periods import Every
 from flows.scheduled import (
     chase_returns,
     deliver_outbox,
@@ -56,13 +57,15 @@ from flows.scheduled import (
     sync_orders,
     watch_orders,
 )
+from flows.scheduled_bulletins import complaint_bulletin
 from flows.scheduled_complaints import complaint_callbacks, complaint_escalations
 
-TIMED = (*scheduled.TIMED, *scheduled_complaints.TIMED)  # what must be on it
+TIMED = (*scheduled.TIMED, *scheduled_complaints.TIMED, *scheduled_bulletins.TIMED)  # what must be on it
 BY_HAND = (*scheduled.BY_HAND, *scheduled_complaints.BY_HAND)
 ANY_DAY = date(2000, 1, 1)
 PAGE = 200  # deployments the server tells at a time
 LATE = (5, 15, 30, 60, 120)  # minutes after a cut-off
+MORNINGS = {Every.WEEK: "0 8 * * 1", Every.MONTH: "0 8 1 * *"}
 POOL = "kefu"
 TAG = "kefu"  # marks the deployments that are ours to remove
 BY_HAND_NAME = "by-hand"
@@ -100,6 +103,7 @@ def timetable(shops: Iterable[Shop]) -> list[RunnerDeployment]:
         _deployment(deliver_outbox, "every-minute", [_every(1)], ONE_AT_A_TIME_ELSE_DROP),
         *(_of_shop(shop, shop.name, [_daily(shop)]) for shop in shops),
         *(_of_shop(shop, f"{shop.name}-late", [_daily(shop, late) for late in LATE]) for shop in shops),
+        *(_bulletin(shop, every) for shop in shops for every in Every),
         *(_deployment(flow, BY_HAND_NAME) for flow in (*TIMED, *BY_HAND)),
     ]
 
@@ -202,6 +206,15 @@ def _every(minutes: int, after: int = 0) -> DeploymentScheduleCreate:
 
 def _of_shop(shop: Shop, name: str, schedules: list[DeploymentScheduleCreate]) -> RunnerDeployment:
     return _deployment(dispatch_cutoff, name, schedules, ONE_AT_A_TIME_ELSE_WAIT, {"shop": shop.name})
+
+
+def _bulletin(shop: Shop, every: Every) -> RunnerDeployment:
+    """Of the week that is over, on Monday; of the month, on the 1st: at 08:00 on the shop's clock (rule 129)."""
+    cron = CronSchedule(cron=MORNINGS[every], timezone=shop.zone.key)
+    schedule = DeploymentScheduleCreate(schedule=cron, slug=f"bulletin-{shop.name}-{every}")
+    parameters = {"shop": shop.name, "every": every}
+    name = f"{shop.name}-{every}"
+    return _deployment(complaint_bulletin, name, [schedule], ONE_AT_A_TIME_ELSE_WAIT, parameters)
 
 
 def _daily(shop: Shop, late: int = 0) -> DeploymentScheduleCreate:
