@@ -60,8 +60,9 @@ from flows.scheduled import (
 from flows.scheduled_bulletins import complaint_bulletin
 from flows.scheduled_complaints import complaint_callbacks, complaint_escalations
 
-TIMED = (*scheduled.TIMED, *scheduled_complaints.TIMED, *scheduled_bulletins.TIMED)  # what must be on it
+TIMED = (*scheduled.TIMED, *scheduled_complaints.TIMED)  # what must be on it
 BY_HAND = (*scheduled.BY_HAND, *scheduled_complaints.BY_HAND)
+WRITTEN = scheduled_bulletins.TIMED  # by each shop's calendar
 ANY_DAY = date(2000, 1, 1)
 PAGE = 200  # deployments the server tells at a time
 LATE = (5, 15, 30, 60, 120)  # minutes after a cut-off
@@ -104,7 +105,7 @@ def timetable(shops: Iterable[Shop]) -> list[RunnerDeployment]:
         *(_of_shop(shop, shop.name, [_daily(shop)]) for shop in shops),
         *(_of_shop(shop, f"{shop.name}-late", [_daily(shop, late) for late in LATE]) for shop in shops),
         *(_bulletin(shop, every) for shop in shops for every in Every),
-        *(_deployment(flow, BY_HAND_NAME) for flow in (*TIMED, *BY_HAND)),
+        *(_deployment(flow, BY_HAND_NAME) for flow in (*TIMED, *BY_HAND, *WRITTEN)),
     ]
 
 
@@ -126,7 +127,12 @@ def timetable_gaps(shops: Iterable[Shop], deployments: Iterable[Any] | None = No
             for shop in shops
             if (dispatch_cutoff.name, shop.name) not in scheduled
         ]
-    return gaps
+    return gaps + [
+        f"nothing schedules the bulletin of {shop.name}, each {every}"
+        for shop in shops
+        for every in Every
+        if (complaint_bulletin.name, f"{shop.name}-{every}") not in scheduled
+    ]
 
 
 def deploy(shops: Iterable[Shop], *, paused: bool = False) -> list[str]:
@@ -290,7 +296,7 @@ def _of(found: Any, name: str) -> Any:
 def _flow_name(deployment: Any, client: SyncPrefectClient | None = None) -> str:
     if isinstance(deployment, RunnerDeployment):
         return deployment.flow_name
-    by_entrypoint = {f"{flow.__module__}.{flow.__name__}": flow.name for flow in (*TIMED, *BY_HAND)}
+    by_entrypoint = {f"{flow.__module__}.{flow.__name__}": flow.name for flow in (*TIMED, *BY_HAND, *WRITTEN)}
     if name := by_entrypoint.get(deployment.entrypoint):
         return name
     return client.read_flow(deployment.flow_id).name if client else deployment.entrypoint

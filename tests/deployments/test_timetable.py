@@ -53,6 +53,7 @@ def test_a_flow_or_a_shop_nobody_schedules_is_found():
     assert timetable_gaps([BAGS, KITCHEN], of_one_shop) == [
         *(f"nothing schedules {flow}" for flow in forgotten),
         "nothing schedules the cut-off of kitchen",
+        *(f"nothing schedules the bulletin of kitchen, each {every}" for every in ("week", "month")),
     ]
 
 
@@ -81,12 +82,12 @@ def minutes(cron: str) -> range:
 def test_every_flow_of_the_project_is_either_timed_or_by_hand():
     from prefect import Flow
 
-    from deployments.timetable import BY_HAND, TIMED
+    from deployments.timetable import BY_HAND, TIMED, WRITTEN
     from flows.timed_steps import TIMED_STEPS
 
     modules = [import_module(m.name) for m in pkgutil.walk_packages(flows.__path__, "flows.")]
     found = {thing.name for module in modules for thing in vars(module).values() if isinstance(thing, Flow)}
-    assert found == {flow.name for flow in (*TIMED, *BY_HAND)}
+    assert found == {flow.name for flow in (*TIMED, *BY_HAND, *WRITTEN)}
     assert {flow.name for flow in TIMED} == set(TIMED_STEPS)
 
 
@@ -248,7 +249,10 @@ def test_a_shop_that_leaves_takes_only_its_own_schedule_along(empty):
     empty.plan("dispatch-cutoff/kitchen")
     runs = planned_runs(empty, "dispatch-cutoff/kitchen")
     assert runs
-    assert sorted(deploy([KITCHEN])) == ["dispatch-cutoff/bags removed", "dispatch-cutoff/bags-late removed"]
+    assert sorted(deploy([KITCHEN])) == [
+        *(f"complaint-bulletin/bags-{every} removed" for every in ("month", "week")),
+        *("dispatch-cutoff/bags removed", "dispatch-cutoff/bags-late removed"),
+    ]
     assert "cutoff-bags" not in schedules(empty)
     assert planned_runs(empty, "dispatch-cutoff/kitchen") == runs
 
