@@ -50,9 +50,10 @@ def decided(step: Callable[..., Any], publish: Callable[[Any], str], *args: Any,
     """Run a step, deliver at once what is owed by it, and end as both ended; each leaves its table."""
     report, delivery = decide_and_deliver(step, engine_from_env(), *args, **how)
     summary = publish(report)
-    if delivery is None:
+    if delivery is None or not (delivery.lines or delivery.red):
         return ended(report, summary)
-    return ended(report, f"{summary}; {publish_delivery(delivery)}", delivery)
+    told = publish_delivery(delivery) if delivery.claimed else delivery.told
+    return ended(report, f"{summary}; {told}", delivery)
 
 
 def asked(shop: str | None, case_no: str | None, as_of: datetime | None, dry_run: bool) -> dict[str, Any]:

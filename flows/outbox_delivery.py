@@ -175,9 +175,9 @@ def decide_and_deliver(
     report = step(engine, *args, **asked)
     if asked.get("dry_run") or step is deliver_outbox:
         return report, None
-    how = {name: asked[name] for name in ("run_batch", "flow_run") if name in asked}
     try:
-        return report, deliver_outbox(engine, as_of=now(), since=began, **how)
+        flow_run = asked.get("flow_run")
+        return report, deliver_outbox(engine, as_of=now(), since=began, flow_run=flow_run)
     except KefuError as error:
         delivery = DeliveryReport(FLOW, began, failed=1)
         delivery.rows.append({"no": "", "did": [], "refused": [], "error": str(error)})
