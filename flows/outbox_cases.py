@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select, null, select
 
 from flows.gateways import Contact, Owed
 from flows.sql import one_of
-from models import Buyer, Complaint, Order, OutboxMessage, Return
+from models import Buyer, Complaint, Order, OutboxMessage, Rectification, Return
 
 ORDERS, RETURNS, COMPLAINTS, BUYERS = (m.__table__ for m in (Order, Return, Complaint, Buyer))
-OUTBOX = OutboxMessage.__table__
+OUTBOX, RECTIFICATIONS = OutboxMessage.__table__, Rectification.__table__
 SHIP, STOP = "ship", "stop_shipping"
 OF_ORDER = (
     ORDERS.c.no.label("order_no"),
@@ -113,5 +113,16 @@ def _complaints() -> Select:
     return select(c.id, c.no, c.state, *told.values()).select_from(joined)
 
 
-TABLES = {"order": ORDERS, "return": RETURNS, "complaint": COMPLAINTS}
-SELECTS = {"order": _orders(), "return": _returns(), "complaint": _complaints()}
+def _rectifications() -> Select:
+    """Of no order and no buyer: only colleagues hear of it."""
+    c = RECTIFICATIONS.c
+    return select(c.id, c.no, c.state, *(null().label(column.name) for column in OF_ORDER))
+
+
+TABLES = {"order": ORDERS, "return": RETURNS, "complaint": COMPLAINTS, "rectification": RECTIFICATIONS}
+SELECTS = {
+    "order": _orders(),
+    "return": _returns(),
+    "complaint": _complaints(),
+    "rectification": _rectifications(),
+}

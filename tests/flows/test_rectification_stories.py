@@ -9,6 +9,8 @@ import pytest
 from complaints_told import A_DAY, SAID_AT, complain, done
 from databases import everything
 from orders_told import A_MINUTE, A_SECOND, AN_HOUR, clock, moment, rows
+from other_side import OtherSide
+from outbox_told import deliver, messages, posting, state
 from rectifications_told import (
     AN_INSTANT,
     CAUSE,
@@ -227,6 +229,26 @@ def test_when_it_is_done_the_handlers_of_its_complaints_hear_of_it_and_nobody_is
     assert (rectification(engine).state, rectification(engine).finished_at) == ("done", LAST_AT + 2 * A_DAY)
     assert asked_next(engine) is None
     assert counted(engine, LAST_AT + 20 * A_DAY) == {}
+
+
+def test_its_notices_leave_for_its_owner_and_none_once_it_is_done(engine):
+    five(engine)
+    counted(engine, LAST_AT)
+    with OtherSide() as there:
+        deliver(engine, posting({"staff": there.url}), LAST_AT)
+        heard = [asked.body["text"] for asked in there.asked if asked.body["what"] == "rectification_opened"]
+        assert len(heard) == 1
+        assert GOODS in heard[0]
+        counted(engine, LAST_AT + 3 * A_DAY)
+        rectified(engine, "finish", LAST_AT + 3 * A_DAY, text="换了拉链")
+        deliver(engine, posting({"staff": there.url}), LAST_AT + 3 * A_DAY)
+    told = messages(engine, case_kind="rectification")
+    assert [(row.what, row.recipient, state(row)) for row in told] == [
+        ("rectification_opened", "质量技术部", "sent"),
+        ("rectification_asked", "质量技术部", "lapsed"),
+        ("rectification_done", "客服组长", "sent"),
+        ("rectification_done", "li", "sent"),
+    ]
 
 
 @pytest.mark.parametrize("trigger", ["open", "report", "assign", "finish"])
