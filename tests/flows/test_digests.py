@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from threading import Thread
+from threading import Barrier, Thread
 from types import SimpleNamespace
 
 import pytest
@@ -154,15 +154,20 @@ def test_no_notice_is_in_two_digests(engine):
 
 def test_of_several_runs_at_once_each_notice_is_in_one_digest(engine):
     complain(engine)
-    owe(engine, 400)
-    made = []
-    runs = [Thread(target=lambda: made.append(bundle(engine, SAID_AT))) for _ in range(4)]
+    owe(engine, 3_000)  # so many that two runs meet while they are at it
+    start, made = Barrier(4), []
+
+    def run() -> None:
+        start.wait(timeout=30)
+        made.append(bundle(engine, SAID_AT))
+
+    runs = [Thread(target=run) for _ in range(4)]
     for run in runs:
         run.start()
     for run in runs:
         run.join(timeout=60)
     assert sorted(made) == [0, 0, 0, 1]
-    assert [digest.payload for digest in digests(engine)] == [{"count": 400}]
+    assert [digest.payload for digest in digests(engine)] == [{"count": 3_000}]
 
 
 def test_a_digest_waits_for_the_desk_like_what_it_tells(engine):
