@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from prefect.client.schemas.objects import FlowRun
+    from prefect.client.schemas.responses import WorkerFlowRunResponse
     from prefect.flows import Flow
 
 TYPE = "kefu-in-process"
@@ -75,6 +76,14 @@ class InProcessWorker(BaseWorker[BaseJobConfiguration, BaseJobConfiguration, InP
         finally:
             self._running.discard(flow_run.id)
         return InProcessResult(identifier=self.name, status_code=0)
+
+    async def _submit_scheduled_flow_runs(
+        self, flow_run_response: list[WorkerFlowRunResponse]
+    ) -> list[FlowRun]:
+        """Leave for the next look a run that was resumed before the thread it was suspended in has ended: Prefect
+        would end the whole worker over it."""
+        free = [found for found in flow_run_response if found.flow_run.id not in self._running]
+        return await super()._submit_scheduled_flow_runs(free)
 
     async def _flow_of(self, flow_run: FlowRun) -> Flow:
         """The flow, imported once and then kept."""

@@ -35,12 +35,12 @@ class Harness:
             return client.create_flow_run_from_deployment(found.id, parameters=parameters)
 
     def until_final(self, run: Any, seconds: float = 180) -> Any:
-        return self._until(lambda run: run.state.is_final(), run, seconds)
+        return self.until(run, lambda run: run.state.is_final(), seconds)
 
     def until_begun(self, run: Any, seconds: float = 180) -> Any:
-        return self._until(lambda run: run.start_time is not None, run, seconds)
+        return self.until(run, lambda run: run.start_time is not None, seconds)
 
-    def _until(self, so_far: Callable[[Any], bool], run: Any, seconds: float) -> Any:
+    def until(self, run: Any, so_far: Callable[[Any], bool], seconds: float = 180) -> Any:
         give_up_at = time.monotonic() + seconds
         with self.client() as client:
             while not so_far(run := client.read_flow_run(run.id)):

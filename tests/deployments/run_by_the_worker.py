@@ -4,6 +4,7 @@ import threading
 import time
 
 from prefect import flow, task
+from prefect.flow_runs import suspend_flow_run
 from prefect.logging import get_run_logger
 
 threads: list[str] = []
@@ -34,6 +35,14 @@ async def waits_politely() -> None:
 @flow
 def takes_a_second() -> None:
     time.sleep(1)
+
+
+@flow
+def waits_for_a_word() -> str:
+    try:
+        return suspend_flow_run(wait_for_input=str, key="word")
+    finally:
+        time.sleep(2)  # whoever answers at once is quicker than this thread
 
 
 @task(name="batch")

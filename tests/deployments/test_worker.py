@@ -28,6 +28,7 @@ def deployed(prefect):
         flows.leaves,
         flows.waits_politely,
         flows.takes_a_second,
+        flows.waits_for_a_word,
     ):
         RunnerDeployment.from_flow(
             flow, name="test", work_pool_name="kefu", entrypoint_type=EntrypointType.MODULE_PATH
@@ -118,6 +119,16 @@ def test_no_more_runs_at_once_than_the_limit(prefect):
         runs = [prefect.start("takes-a-second/test") for _ in range(3)]
         runs = sorted((prefect.until_final(run) for run in runs), key=lambda run: run.start_time)
     assert all(a.end_time <= b.start_time for a, b in zip(runs, runs[1:], strict=False))
+
+
+def test_a_run_resumed_before_its_thread_has_ended_goes_on_and_so_does_the_worker(prefect):
+    with prefect.worker(limit=2):
+        run = prefect.until(prefect.start("waits-for-a-word/test"), lambda run: run.state.is_paused())
+        with prefect.client() as client:
+            answered = client.resume_flow_run(run.id, {"value": "yes"})
+        assert answered.status.value == "ACCEPT"
+        assert prefect.until_final(run).state.is_completed()
+        assert prefect.run("notes-its-thread/test", word="a").state.is_completed()
 
 
 def test_stopping_lets_the_run_in_progress_end_and_report(prefect):
