@@ -101,13 +101,15 @@ def act(
     by: str = UNNAMED,
     shop: str | None = None,
     hand: Hand = ORDERS,
+    key: str | None = None,
+    flow_run: str | None = None,
 ) -> Outcome:
-    """Tell a fact of a case, or decide about it.
+    """Tell a fact of a case, or decide about it; a `key` makes it happen once, however often it is told.
 
     Raises BadInput (unknown trigger, fact or time, a time to come), NotFound, Refused (with every reason).
     """
-    request = asked_by_hand(engine, no, trigger, facts=facts, at=at, by=by, shop=shop, hand=hand)
-    advanced = advancing(engine, [request], recorded_at=clock.now(), cases=hand.cases)
+    request = asked_by_hand(engine, no, trigger, facts=facts, at=at, by=by, shop=shop, hand=hand, key=key)
+    advanced = advancing(engine, [request], recorded_at=clock.now(), flow_run=flow_run, cases=hand.cases)
     return answered(hand.cases.kind, no, trigger, advanced.outcomes[0])
 
 
@@ -121,6 +123,7 @@ def asked_by_hand(
     by: str,
     shop: str | None,
     hand: Hand,
+    key: str | None = None,
 ) -> Request:
     """What these words ask of a case. Raises BadInput and NotFound."""
     with reading(engine) as connection:
@@ -141,7 +144,7 @@ def asked_by_hand(
     details = {name: told.pop(name) for name in hand.private & set(told)} or None
     if trigger == "amend":
         details, told = told, {"fields": sorted(told)}
-    return Request(shop, no, trigger, moment, by, told, hand.key(trigger, told), details)
+    return Request(shop, no, trigger, moment, by, told, key or hand.key(trigger, told), details)
 
 
 def answered(kind: str, no: str, trigger: str, outcome: Outcome) -> Outcome:

@@ -42,15 +42,17 @@ def act(
     at: str | None = None,
     by: str = UNNAMED,
     shop: str | None = None,
+    key: str | None = None,
+    flow_run: str | None = None,
 ) -> Outcome:
-    """Tell a fact of a complaint, or decide about it (rules 97-101, 111-121).
+    """Tell a fact of a complaint, or decide about it (rules 97-101, 111-121); with a `key` it happens once.
 
     `resolve` with a fact `return` also opens an after-sales case of that kind; what its rules refuse is not promised
     to the customer. Raises BadInput, NotFound, and Refused with every reason.
     """
     asked: dict[str, Any] = {"facts": facts, "at": at, "by": by, "shop": shop}
     if trigger != "resolve" or OPENS not in (facts or {}):
-        return act_on(engine, no, trigger, **asked, hand=COMPLAINTS_HAND)
+        return act_on(engine, no, trigger, **asked, hand=COMPLAINTS_HAND, key=key, flow_run=flow_run)
     request = asked_by_hand(engine, no, trigger, **asked, hand=COMPLAINTS_HAND)
     return insisting(lambda: _resolve_with_return(engine, request))
 

@@ -11,17 +11,17 @@ from deployments import output
 from deployments.commands.complaints import At, By, Json, Shop, answer_act, complaint
 from flows import clock, complaint_cases
 from flows.acting import UNNAMED
+from flows.call_back import CALL, must_be_callable
 from flows.complaint_acts import act
 from flows.complaint_documents import documents, to_be_called
 from flows.messages import render
 from flows.scope import find_case, find_scope, zone_of
 from models.database import engine_from_env, reading
-from states.complaints import complaint_lifecycle
-from states.errors import BadInput, Refused, TransitionNotAllowed
-from states.lifecycle import Asked, case_name, not_from
+from states.errors import BadInput, Refused
+from states.lifecycle import Asked, case_name
 from states.order_guards import not_by_name
 
-CALL, SHOW_NUMBER = "call", "show_number"
+SHOW_NUMBER = "show_number"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -111,9 +111,7 @@ def _show_number(no: str, shop: str | None, by: str, json: bool) -> None:
 def _show_sheet(no: str, shop: str | None, json: bool) -> None:
     with reading(engine_from_env()) as connection:
         case = _case(connection, no, shop)
-        if CALL not in complaint_lifecycle.allowed_from(case.state):
-            name = case_name("complaint", case)
-            raise TransitionNotAllowed(name, CALL, (not_from(CALL, case.state),))
+        must_be_callable(case)
         sheet = render("callback_due", case, {})
         document = next(documents(connection, [case.id]))
     output.as_json({**_due(document), "text": sheet}) if json else output.say(sheet)

@@ -5,6 +5,7 @@ Each says what happened, what we do next and what the reader can do.
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable, Mapping
 from datetime import datetime, time, timedelta
@@ -69,6 +70,7 @@ def _environment() -> Environment:
     texts.filters |= {name: _named(words) for name, words in _TABLES.items()} | {
         "quoted": shlex.quote,
         "problem": problem_of,
+        "plain": plain,
     }
     texts.filters |= {"masked": mask_text, "masked_phone": mask_phone, "surname": mask_name}
     texts.tests["our_fault"] = FAULT_RULES.__contains__
@@ -116,3 +118,8 @@ def clock(at: time) -> str:
 def hours(span: timedelta) -> str:
     """A time span, in hours."""
     return f"{span.total_seconds() / 3600:g}"
+
+
+def plain(text: str) -> str:
+    """Text in Markdown: whatever a customer wrote stands there as it was written, no link, no picture, no markup."""
+    return re.sub(r"([!-/:-@[-`{-~])", r"\\\1", text)

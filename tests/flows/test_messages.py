@@ -23,7 +23,7 @@ ORDER_TEXTS = [
     "payment_reminder",
     "shipped",
     "verification_chase",
-]  # those of returns: test_return_messages.py, of complaints: test_complaint_messages.py
+]  # those of returns: test_return_messages.py, of complaints: test_complaint_messages.py and test_call_back.py
 RECTIFICATION_TEXTS = [f"rectification_{what}" for what in ("opened", "asked", "overdue", "progress", "done")]
 FINDING = {"zh": "缺少联系电话", "en": "the phone number is missing"}
 
@@ -50,7 +50,7 @@ def test_every_text_is_read_by_a_test():
     from test_return_messages import TOLD as OF_RETURNS
 
     there = {path.stem for path in (TEXTS / "zh").glob("[!_]*.j2")}
-    assert there == {*ORDER_TEXTS, *RECTIFICATION_TEXTS, *OF_RETURNS, *OF_COMPLAINTS}
+    assert there == {*ORDER_TEXTS, *RECTIFICATION_TEXTS, *OF_RETURNS, *OF_COMPLAINTS, "call_back"}
 
 
 @pytest.mark.parametrize("language", list(Language))
