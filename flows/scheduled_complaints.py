@@ -10,6 +10,7 @@ from datetime import datetime
 
 from prefect import flow
 
+from flows.call_form import called_back
 from flows.complaint_steps import complaint_callbacks as callbacks_plainly
 from flows.complaint_steps import complaint_case as case_plainly
 from flows.complaint_steps import complaint_escalations as escalations_plainly
@@ -71,6 +72,17 @@ def complaint_case(
     return answered(lambda: swept(case_plainly, shop, case_no, as_of, dry_run))
 
 
+@flow(name="call-back", flow_run_name="call-back {case_no}")
+def call_back(case_no: Name, shop: Text = None) -> None:
+    """Call a customer back after a complaint: press Resume on the run, read the script, tell how the call went.
+
+    Args:
+        case_no: the number of the complaint, for example 201911121212-C1.
+        shop: its shop, where two shops use the same number.
+    """
+    return answered(lambda: called_back(case_no, shop or None))
+
+
 # what must be on the timetable, and what is started by hand
 TIMED = (complaint_escalations, complaint_callbacks)
-BY_HAND = (complaint_case,)
+BY_HAND = (complaint_case, call_back)
