@@ -18,7 +18,7 @@ from deployments.demo_complaints import complaints_table, first_complaint, work_
 from deployments.demo_returns import (
     first_case,
     how_to_pay,
-    keep_from_real_payments,
+    keep_from_the_outside_world,
     returns_table,
     work_at_the_desk,
 )
@@ -45,7 +45,7 @@ def demo(*, once: bool = False, port: int | None = None) -> None:
     """Run the demonstration in a home of its own, `.kefu/demo`; ends after the tables when `once`."""
     os.environ["KEFU_HOME"] = str(home() / "demo")
     os.environ.pop("KEFU_DATABASE_URL", None)  # a demonstration has no business in a real database
-    keep_from_real_payments(_say)
+    keep_from_the_outside_world(_say)
     day = latest_full_day(clock.now())
     prepare(say=_say)
     exports = write_samples(home() / "samples", day)
@@ -102,6 +102,11 @@ def _live_through(day: date, exports: dict[str, Path]) -> Iterator[Ran]:
         if moment.date() > day:
             shop, case_no = first_complaint(day)
             yield from _run([("complaint-case/by-hand", {"case_no": case_no, "shop": shop, "as_of": as_of})])
+            bulletin = {"shop": shop, "first_day": f"{day}", "last_day": f"{day}", "as_of": as_of}
+            yield from _run([("complaint-bulletin/by-hand", bulletin)])
+            yield from _run(
+                [(f"{step}/by-hand", {"as_of": as_of}) for step in ("sync-orders", "deliver-outbox")]
+            )
 
 
 def _moments(day: date) -> Iterator[datetime]:

@@ -24,17 +24,21 @@ from states.return_states import GIVEN_UP
 
 Say = Callable[[str], None]
 ORDERS, RETURNS = Order.__table__, Return.__table__
+PARTIES = ("_PLATFORM_", "_SMS_", "_SMTP_", "_STAFF_", "_KUAIDI100_", "_RECEIVER_")
 THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
 A_SERVICE_TO_TRY = ".venv/bin/python -m tests.payment_service --port 8099 --ledger .kefu/demo/paid.jsonl"
 
 
-def keep_from_real_payments(say: Say) -> None:
-    """A demonstration pays nobody's money back: only a service on this machine is asked to."""
+def keep_from_the_outside_world(say: Say) -> None:
+    """A demonstration writes to nobody, and pays nobody's money back but by a payment service on this machine."""
     url = os.environ.get(URL)
     if url and urlsplit(url).hostname not in THIS_MACHINE:
         del os.environ[URL]
         os.environ.pop(TOKEN, None)
         say(f"{URL} is not used here: it is a payment service elsewhere")
+    for name in [name for name in os.environ if name.startswith("KEFU_") and any(p in name for p in PARTIES)]:
+        del os.environ[name]
+        say(f"{name} is not used here: nothing leaves a demonstration")
 
 
 def work_at_the_desk(engine: Engine, day: date, until: datetime, say: Say) -> None:
