@@ -23,7 +23,11 @@ from states.returns import return_lifecycle
 
 ROOT = Path(__file__).parents[1]
 GATEWAYS = list((ROOT / "flows" / "gateways").glob("*.py"))
-OUTSIDE_THE_COMMAND_LINE = ("import-orders", "call-back", "complaint-bulletin")  # they have commands of their own
+OUTSIDE_THE_COMMAND_LINE = (
+    "import-orders",
+    "call-back",
+    "complaint-bulletin",
+)  # they have commands of their own
 README = (ROOT / "README.md").read_text("utf-8")
 
 
