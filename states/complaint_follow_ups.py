@@ -177,8 +177,8 @@ def _survey_by(case, planned: datetime) -> datetime:
 
 
 def _call_now(case, at: datetime) -> list[FollowUp]:
-    callback, desks = case.policy.complaints.callback, case.policy.complaint_desks
-    remind_at = desks.of(callback.desk).after(at, callback.remind_after, desks.zone)
+    complaints, callback = case.policy.complaints, case.policy.complaints.callback
+    remind_at = complaints.call_hours(case.policy.complaint_desks).after(at, callback.remind_after)
     return [
         Owe("callback_due", "staff", only_while=(S.CALLBACK_DUE,), to=callback.who),
         SetTimer(T.UNCALLED, remind_at),
@@ -229,10 +229,11 @@ def when_refused(case, asked: Asked, reasons: tuple[Reason, ...]) -> list[Follow
             return [MoveTimer(tellable_at(case, next_notice(case), asked.at))]
         case _, "off_duty":
             return [MoveTimer(off_duty_until(case, asked.at))]
-        case "call_due", _:
+        case (("call_due" | "chase_call"), _):
             step = next_step(case, asked.at)
-            callable_ = step.kind in (StepKind.CALL, StepKind.FIND_NUMBER)
-            return [MoveTimer(step.at)] if callable_ else [Ask("survey", by=MACHINE)]
+            if step.kind in (StepKind.CALL, StepKind.FIND_NUMBER):
+                return [MoveTimer(step.at)]
+            return [Ask("survey", by=MACHINE)] if asked.trigger == "call_due" else []
         case "climb", ACKNOWLEDGED.code:
             return []
         case "reopen", "only_thanks":

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
+from itertools import chain, takewhile
 from zoneinfo import ZoneInfo
 
 from states.policies.hours import WEEKDAYS, OpeningHours
@@ -54,6 +55,17 @@ class CallHours:
                 return slots[0]
         return None
 
+    def after(self, at: datetime, span: timedelta) -> datetime:
+        """The moment (UTC) at which one could have called for `span` since `at`."""
+        at, day = utc(at), self.day(at)
+        while True:
+            for opens, closes in self._stretches(day):
+                opens = max(opens, at)
+                if opens < closes and span <= closes - opens:
+                    return opens + span
+                span -= max(closes - opens, timedelta(0))
+            day += A_DAY
+
     def day(self, at: datetime) -> date:
         """The shop's day of this moment."""
         return at.astimezone(self.zone).date()
@@ -68,6 +80,17 @@ class CallHours:
         start = max(moment(day, clock, self.zone), earliest)
         opening = min(desk.next_open(start, self.zone) for desk in self._on(day))
         return opening if self.day(opening) == day else None
+
+    def _stretches(self, day: date) -> list[tuple[datetime, datetime]]:
+        """From when until when one may call on this day, in UTC."""
+        if not self.days.is_dispatch_day(day):
+            return []
+        midnight, end = (moment(a_day, time(), self.zone) for a_day in (day, day + A_DAY))
+        stretches = chain.from_iterable(
+            takewhile(lambda stretch: stretch[0] < end, desk.stretches(midnight, self.zone))
+            for desk in self._on(day)
+        )
+        return sorted((opens, min(closes, end)) for opens, closes in stretches)
 
     def _on(self, day: date) -> tuple[OpeningHours, ...]:
         if self.days is DispatchDays.EVERY_DAY or day.weekday() < SATURDAY:

@@ -165,13 +165,14 @@ def _asked(checks: Checks, life: Life, rows: Rows, number: int) -> None:
 def _callbacks(checks: Checks, life: Life, rows: Rows) -> None:
     """Rule 100: each resolved round was called back within the seven days, or asked in writing by their end."""
     found, late = Counter(), []
+    left = {(row.case_id, row.owed_at): row.sent_at for row in rows.owed if row.what == "survey"}
     for case in rows.cases.values():
         rounds = rows.rounds[case.id]
         for round_, later in zip(rounds, [*rounds[1:], None], strict=True):
             if round_.resolved_at is None:
                 continue
             until = round_.resolved_at + SEVEN_DAYS
-            left_at = life.sent_at.get((case.no, round_.number))
+            left_at = left.get((case.id, round_.surveyed_at))
             reached = [c for c in round_.calls if c["outcome"] in ("satisfied", "problem", "refused")]
             if reached and datetime.fromisoformat(reached[0]["at"]) <= until:
                 found["called back"] += 1

@@ -71,9 +71,6 @@ class Life:
     failed: list[Outcome] = field(default_factory=list)
     every: timedelta = EVERY
     red: list[Any] = field(default_factory=list)
-    sent_at: dict[tuple[str, int], datetime] = field(
-        default_factory=dict
-    )  # surveys: (no, round), the run that sent it
     after_stops: list[datetime] = field(default_factory=list)  # the first run after each
     moments: int = 0
 
@@ -307,7 +304,6 @@ class Month:
             case "call_due" | "chase_call" if luck.random() < (0.85 if trigger == "call_due" else 0.6):
                 self._call(luck, soon, at, known)
             case "survey":
-                self.life.sent_at[no, known.round] = at
                 if luck.random() < 0.4:
                     problem = luck.random() < 0.2 and known.round < 4
                     told = {"outcome": "problem", "words": "没解决"} if problem else {"outcome": "satisfied"}

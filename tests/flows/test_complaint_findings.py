@@ -145,3 +145,24 @@ def test_what_is_told_at_the_desk_while_the_other_one_is_being_closed_is_a_compl
     second = register(engine, words="又开线了", at=(CALL_AT + A_MINUTE).isoformat(), **told)
     assert (second.outcome.no, second.joined) == ("1-C2", False)
     assert clock(complaint(engine, "1-C2").registered_at) == clock(CALL_AT + A_MINUTE)
+
+
+def test_on_a_day_on_which_nobody_is_called_nobody_is_reminded_to_call(engine):
+    """The desk is there on Saturday; customers are called on working days (rule 100)."""
+    wednesday, friday = moment("03-04 17:40"), moment("03-06 18:00")
+    complain(engine, wednesday)
+    settled(engine, wednesday + A_MINUTE)
+    assert clockwork(engine, friday) == {"call_due": 1}  # due at 15:00
+    assert complaint_timers(engine)["uncalled"] == "03-09 11:00"  # an hour of Friday, an hour of Monday
+    assert clockwork(engine, moment("03-07 15:00")) == {}
+    assert clockwork(engine, moment("03-09 11:00")) == {"chase_call": 1}
+
+
+def test_after_a_stop_over_friday_nobody_is_reminded_on_saturday(engine):
+    wednesday = moment("03-04 11:00")
+    complain(engine, wednesday)
+    settled(engine, wednesday + A_MINUTE)
+    assert clockwork(engine, moment("03-06 15:00")) == {"call_due": 1}
+    assert clockwork(engine, moment("03-07 11:00")) == {}
+    assert complaint_timers(engine)["uncalled"] == "03-09 15:00"  # the next time to call
+    assert clockwork(engine, moment("03-09 15:00")) == {"chase_call": 1}

@@ -554,7 +554,8 @@ def test_a_closed_complaint_is_not_taken_up_again_while_another_is_open_about_th
 
 def test_who_should_have_called_is_told_again_while_the_desk_is_there():
     case = in_state(S.CALLBACK_DUE)
-    assert refusal(case, "chase_call", moment("03-04 20:00"), by="timer") == ["off_duty"]
+    at_night = refusal(case, "chase_call", moment("03-04 20:00"), by="timer")
+    assert at_night == ["off_duty", "outside_call_hours"]
     _, rows = decide(case, "chase_call", moment("03-05 11:00"), by="timer")
     assert owed(rows) == [("callback_overdue", "回访员"), ("callback_overdue", "客服组长")]
 
