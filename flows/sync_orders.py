@@ -150,7 +150,7 @@ async def _turn_pages(
         now = clock.now()
         here.began_at = here.began_at or min(page.server_time or now, now)
         here.page = page.next_cursor
-        facts = [_told(shop.name, order) for order in page.orders]
+        facts = [_told(shop.name, order) for order in page.orders if _may_be_of(shop.name, order)]
         with transaction(engine, dry_run=report.dry_run) as connection:
             new = store(connection, facts, received_at=now)
             _move(connection, shop.name, here, now)
@@ -198,6 +198,11 @@ def _move(connection: Connection, shop: str, here: Round, now: datetime) -> None
     }
     insert_new(connection, CURSORS, [{"shop": shop, "source": PLATFORM}])
     connection.execute(update(CURSORS).where(c.shop == shop, c.source == PLATFORM).values(values))
+
+
+def _may_be_of(shop: str, record: Any) -> bool:
+    """Not where it names another shop: one address may serve several, and tell each the orders of all."""
+    return not isinstance(record, dict) or record.get("shop") in (None, shop)
 
 
 def _told(shop: str, record: Any) -> Told:

@@ -377,3 +377,13 @@ def test_without_an_address_nobody_is_asked(engine):
     report = sync(engine, as_of=clock.now())
     assert (report.as_dict()["shops"], report.red) == ([], False)
     assert tell(engine).outcomes == []
+
+
+def test_what_names_another_shop_is_left_aside(engine, platform):
+    pull(
+        engine,
+        platform,
+        a_page(a_record("1"), a_record("2", shop="urumqi-kitchen"), a_record("3", shop=None)),
+    )
+    assert [row.no for row in rows(engine, Order)] == ["1", "3"]
+    assert [row.case_no for row in rows(engine, InboxFact)] == ["1", "3"]
