@@ -33,6 +33,7 @@ class Pump:
         self._under_way: set[asyncio.Task] = set()
         self._open = self._queued = 0  # claimed and not settled; of these, not begun
         self._settlements = 0
+        self._mistakes: list[BaseException] = []
         self._news = asyncio.Event()  # something has begun, or been settled
 
     async def run(self) -> None:
@@ -47,6 +48,8 @@ class Pump:
             await asyncio.gather(settling, return_exceptions=True)
         if not settling.cancelled():
             settling.result()  # it ends by itself when the database fails us
+        for mistake in self._mistakes:
+            raise mistake
 
     async def _next_news(self) -> None:
         with contextlib.suppress(TimeoutError):
@@ -79,7 +82,7 @@ class Pump:
             self._ready_at = max(self._ready_at, one.at)
             task = loop.create_task(self._send(one, loop.time() + (one.at - now).total_seconds()))
             self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
+            task.add_done_callback(self._left)
         self._open += len(claimed)
         self._queued += len(claimed)
         self._drain.tell(done)
@@ -102,6 +105,14 @@ class Pump:
             else:
                 done = await tried(one.row, one.owed, one.lane.gateway, one.lane.circuit)
         self._ended.put_nowait(done)
+
+    def _left(self, task: asyncio.Task) -> None:
+        """A mistake of ours in sending, not the message's: nobody waits for it, and its lease brings it back."""
+        self._under_way.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            self._mistakes.append(error)
+            self._open -= 1
+            self._news.set()
 
     # -- settle ---------------------------------------------------------------------------------------
 

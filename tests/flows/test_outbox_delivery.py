@@ -14,6 +14,7 @@ from orders_told import AN_HOUR, PAID_AT, RECEIVER, SHOP, placed, rows, tell
 from other_side import DOES_AND_500, DOWN, DROPS, MUMBLES, NORMAL, Behaviour, OtherSide, busy, rejects
 from outbox_told import Calling, deliver, gateways, later, messages, orders, owe, posting, states
 
+from flows import outbox_pump
 from flows.clock import now
 from flows.gateways import Limits
 from flows.outbox_claims import LEASE
@@ -379,3 +380,20 @@ def test_what_was_owed_an_hour_ago_is_not_what_a_run_owes_just_now(engine, there
     owe(engine, nos[1:])
     deliver(engine, buyer(there), since=PAID_AT)
     assert nos_asked(there) == ["2"]
+
+
+def test_a_mistake_in_sending_neither_hangs_the_run_nor_hides(engine, there, monkeypatch):
+    async def mistaken(row, owed, gateway, circuit):
+        if owed.case_no == "2":
+            raise ZeroDivisionError
+        return await tried(row, owed, gateway, circuit)
+
+    owe(engine, orders(engine, 3))
+    tried = outbox_pump.tried
+    monkeypatch.setattr(outbox_pump, "tried", mistaken)
+    with pytest.raises(ZeroDivisionError):
+        deliver(engine, buyer(there))
+    assert states(engine) == ["sent", "waiting", "sent"]
+    monkeypatch.undo()
+    deliver(engine, buyer(there), later(PAID_AT + LEASE, seconds=1))
+    assert states(engine) == ["sent"] * 3
