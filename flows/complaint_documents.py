@@ -12,6 +12,7 @@ from sqlalchemy import Connection, case, select
 from flows.document_parts import pages, parts_of, plain
 from flows.masking import mask_address, mask_name, mask_phone, mask_text
 from flows.policy_store import policy_versions
+from flows.rectification_documents import rectifications_of
 from models import Complaint, ComplaintRound, Order, Timer
 from states.policies.complaint_terms import Urgency
 
@@ -88,11 +89,12 @@ def documents(connection: Connection, ids: Sequence[int]) -> Iterator[dict]:
         policies = policy_versions(connection, {row.shop for row in found.values()})
         parts = parts_of(connection, "complaint", page, ("timers", "history", "owed", "anomalies"))
         orders = _orders_of(connection, {row.order_id for row in found.values()} - {None})
-        rounds = _rounds_of(connection, page)
+        rounds, put_right = _rounds_of(connection, page), rectifications_of(connection, page)
         for id_, row in found.items():
             document = {
                 **_head(row, orders.get(row.order_id), policies.number(row.policy_version_id)),
                 "rounds": rounds[id_],
+                "rectifications": put_right[id_],
                 **{name: rows[id_] for name, rows in parts.items()},
             }
             yield plain(document, policies.settings(row.policy_version_id).zone)

@@ -18,6 +18,7 @@ from flows.complaint_story import story_of
 from flows.complaint_turns import turn_of
 from flows.explaining import STATES as ORDER_STATES
 from flows.explaining import what_comes_next
+from flows.rectification_explaining import STATES as RECTIFICATION_STATES
 from flows.return_sentences import STATES as RETURN_STATES
 from models import Complaint, Return
 from states.policies.complaint_terms import CHANNELS, GRADES, NATURES, URGENCY_WORDS
@@ -97,6 +98,13 @@ def _about(connection: Connection, view: Any, case: dict) -> Iterator[dict]:
             "en": f"{yuan(case['amount_fen'])} are at stake",
         }
     yield from _linked(connection, view)
+    for put_right in case["rectifications"]:
+        zh, en = RECTIFICATION_STATES[put_right["state"]]
+        no, owner = put_right["no"], put_right["owner"]
+        yield {
+            "zh": f"整改单 {no}({owner}):{zh}(规则 102)",
+            "en": f"rectification {no} ({owner}): {en} (rule 102)",
+        }
 
 
 def _linked(connection: Connection, view: Any) -> Iterator[dict]:

@@ -238,6 +238,8 @@ class Month:
             if report.red:
                 self.life.red.append(report)
             for row in report.rows:
+                if row["no"] not in self.known:  # a rectification, which others see to
+                    continue
                 for did in row["did"]:
                     self._follow(row["no"], did["trigger"], did["state"], moment)
 

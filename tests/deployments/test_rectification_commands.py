@@ -51,6 +51,15 @@ def test_it_names_its_complaints_and_they_name_it(engine, read):
     assert {id_: [r["no"] for r in found] for id_, found in named.items()} == {1: [GOODS], 6: [GOODS]}
 
 
+def test_a_complaint_says_which_rectification_it_led_to(engine, read):
+    complaints(engine, *daily(5))
+    assert json.loads(read("complaint", "show", "G1", "--json"))["rectifications"] == []
+    counted(engine, LAST_AT)
+    [named] = json.loads(read("complaint", "show", "G1", "--json"))["rectifications"]
+    assert (named["no"], named["state"], named["due_at"]) == (GOODS, "open", "2026-03-17T11:00:00+08:00")
+    assert f"整改单 {GOODS}(质量技术部):整改中(规则 102)" in read("explain", "G1")
+
+
 def test_explain_tells_why_it_was_opened_how_it_stands_and_what_can_be_done(engine, read):
     complaints(engine, *daily(5))
     counted(engine, LAST_AT)
