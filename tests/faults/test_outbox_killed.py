@@ -122,7 +122,7 @@ def kill(delivering, engine, databases, there):
 @pytest.mark.parametrize("times", [1, 2])
 @pytest.mark.parametrize("point", POINTS)
 def test_killed_at_any_point_every_message_arrives_once(engine, there, kill, point, times):
-    keys = owe(engine, orders(engine, 6), each=2)
+    keys = owe(engine, orders(engine, 6), each=3)  # of each order the third waits until the second is settled
     assert kill(point, times) == -signal.SIGKILL
     left = [row for row in messages(engine) if not row.sent_at]
     assert left, "it was killed on the way"
@@ -133,10 +133,10 @@ def test_killed_at_any_point_every_message_arrives_once(engine, there, kill, poi
     assert not claimed & {asked.key for asked in there.asked[before:]}, "what may be on its way is left alone"
 
     deliver(engine, posting({"buyer": there.url}), PAID_AT + OVER)
-    assert states(engine) == ["sent"] * 12
+    assert states(engine) == ["sent"] * 18
     assert Counter(there.done) == Counter(keys)
     for no in range(1, 7):
-        assert [key[-1] for key in there.done if f"/order/{no}/" in key] == ["1", "2"]
+        assert [key[-1] for key in there.done if f"/order/{no}/" in key] == ["1", "2", "3"]
 
 
 def test_killed_again_and_again_every_message_arrives_once(engine, there, kill):
