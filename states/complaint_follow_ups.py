@@ -51,8 +51,8 @@ def follow_ups(case, change: Change) -> list[FollowUp]:
             rows += [Ask("reopen", by=MACHINE)]
         case "climb":
             rows += _ladder_told(case, at)
-        case "regrade" if change.source == S.INVESTIGATING and case.current.acknowledged_at is None:
-            rows += [Ask("escalate", by=MACHINE)]
+        case "regrade":
+            rows += _regraded(case, change)
         case "bring_in":
             text = {"text": facts.get("text")}
             rows += [_to_staff(case, "brought_in", facts["department"], at, **text)]
@@ -117,10 +117,23 @@ def _ladder_told(case, at: datetime) -> list[FollowUp]:
         Owe(f"complaint_{case.grade}", "staff", payload, only_while=UNACKNOWLEDGED, to=notice["who"])
     ]
     if not before:
-        rows += [_to_staff(case, "brought_in", who, at, text=None) for who in ladder_of(case).bring_in]
+        rows += _departments(case, at)
     if notice["level"] > 1 and case.state != S.ESCALATED:
         rows += [Ask("escalate", by=MACHINE)]
     return rows
+
+
+def _departments(case, at: datetime) -> list[FollowUp]:
+    return [_to_staff(case, "brought_in", who, at, text=None) for who in ladder_of(case).bring_in]
+
+
+def _regraded(case, change: Change) -> list[FollowUp]:
+    """Graver than those who have been told knew: the departments hear of it, too, and the ladder goes on (rule 98)."""
+    round_ = case.current
+    graver = round_.ladder_since == change.at
+    rows = _departments(case, change.at) if graver and round_.told else []
+    goes_on = change.source == S.INVESTIGATING and round_.acknowledged_at is None
+    return [*rows, Ask("escalate", by=MACHINE)] if goes_on else rows
 
 
 def _deadline_missed(case, change: Change) -> list[FollowUp]:

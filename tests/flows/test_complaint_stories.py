@@ -86,6 +86,20 @@ def test_a_crisis_calms_the_customer_first_and_tells_the_leaders_at_once_also_at
     assert complaint_state(engine) == "escalated"
 
 
+def test_departments_hear_of_what_turns_out_graver_than_those_told_before_knew(engine):
+    """Rule 98."""
+    complain(engine)
+    clockwork(engine, SAID_AT)
+    done(engine, "acknowledge", SAID_AT + A_MINUTE)
+    at = SAID_AT + 5 * A_MINUTE
+    done(engine, "regrade", at, grade="major", text="多人反映")
+    clockwork(engine, at)
+    told = [who for what, who in complaint_owed(engine) if what in ("brought_in", "complaint_major")]
+    assert sorted(told) == ["公司领导", "技术部", "营业部"]
+    done(engine, "regrade", at + A_MINUTE, grade="general", text="核实为个例")
+    assert [what for what, _ in complaint_owed(engine)].count("brought_in") == 2
+
+
 def test_of_a_general_complaint_at_night_colleagues_hear_when_they_are_there(engine):
     at = moment("03-03 23:30")
     complain(engine, at)
