@@ -1,4 +1,5 @@
-"""Pictures of the operators' window, for the README: `python -m deployments.screenshots` after `kefu demo`.
+"""Pictures of the operators' window, for the README: `python -m deployments.screenshots` after `kefu demo` and a run of
+`call-back` that waits.
 
 Needs the development extras (playwright), a Chromium on this machine and fonts for Chinese.
 """
@@ -14,6 +15,7 @@ import httpx
 
 FOLDER = Path(__file__).parent / "pictures"
 SIZE = {"width": 1280, "height": 800}
+TALL = {"width": 1280, "height": 1380}  # the form of a call, all of it
 
 
 def chromium_flags() -> list[str]:
@@ -25,17 +27,19 @@ def chromium_flags() -> list[str]:
 
 
 def take(url: str, folder: Path = FOLDER) -> list[Path]:
-    """The deployments, the form of remind-unpaid, the latest cut-off with its tables, the latest refunds."""
+    """The deployments, the form of remind-unpaid, the latest cut-off with its tables, the latest refunds, the form of
+    a call-back."""
     from playwright.sync_api import sync_playwright
 
     folder.mkdir(parents=True, exist_ok=True)
-    cutoff = _latest_cutoff(url)
+    cutoff = _latest(url, "dispatch-cutoff", "COMPLETED")
     pages = {
         "deployments": "/deployments",
         "form": f"/deployments/deployment/{_deployment(url, 'remind-unpaid/by-hand')}/run",
         "cutoff": f"/runs/flow-run/{cutoff}",
         "blocked": f"/artifacts/artifact/{_artifact(url, 'dispatch-blocked', cutoff)}",
         "refunds": f"/artifacts/artifact/{_artifact(url, 'release-refunds')}",
+        "call-back": f"/runs/flow-run/{_latest(url, 'call-back', 'PAUSED')}",
     }
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=chromium_flags())
@@ -51,6 +55,9 @@ def _picture(page: Any, url: str, path: Path) -> Path:
     page.goto(url, wait_until="networkidle")
     if path.stem == "cutoff":
         page.get_by_text("Artifacts", exact=True).click()
+    if path.stem == "call-back":
+        page.set_viewport_size(TALL)
+        page.get_by_role("button", name="Resume").click()
     page.wait_for_timeout(1_500)  # the UI draws after its last request
     page.screenshot(path=path)
     return path
@@ -60,11 +67,11 @@ def _deployment(url: str, name: str) -> str:
     return httpx.get(f"{url}/api/deployments/name/{name}").raise_for_status().json()["id"]
 
 
-def _latest_cutoff(url: str) -> str:
+def _latest(url: str, flow: str, state: str) -> str:
     wanted = {
-        "flows": {"name": {"any_": ["dispatch-cutoff"]}},
-        "flow_runs": {"state": {"type": {"any_": ["COMPLETED"]}}},
-        "sort": "END_TIME_DESC",
+        "flows": {"name": {"any_": [flow]}},
+        "flow_runs": {"state": {"type": {"any_": [state]}}},
+        "sort": "START_TIME_DESC",
         "limit": 1,
     }
     return httpx.post(f"{url}/api/flow_runs/filter", json=wanted).raise_for_status().json()[0]["id"]
