@@ -104,6 +104,13 @@ def test_not_reached_on_the_last_day_before_the_holiday_means_a_survey_at_once(e
     assert (complaint_state(engine), rounds(engine)[0].surveyed_at) == ("surveyed", moment("09-30 15:05"))
 
 
+def test_back_on_a_day_off_after_a_stop_nobody_is_called_until_the_next_working_day(engine):
+    resolved(engine, moment("10-08 14:00"))  # to be called on Saturday the 10th, which is worked
+    assert clockwork(engine, moment("10-11 11:00")) == {}
+    assert complaint_timers(engine) == {"callback": "10-12 15:00", "survey": "10-15 14:00"}
+    assert clockwork(engine, moment("10-12 15:00")) == {"call_due": 1}
+
+
 def test_a_time_asked_for_in_the_holiday_is_kept_on_the_first_day_after_it(engine):
     resolved(engine, moment("10-02 10:00"))
     clockwork(engine, moment("10-08 15:00"))
