@@ -16,7 +16,14 @@ class Timer(SQLModel, table=True):
     __tablename__ = "timers"
     __table_args__ = (
         UniqueConstraint("case_kind", "case_id", "kind", "round"),  # setting it twice sets it once
-        Index("timers_waiting", "kind", "due_at", postgresql_where=text(WAITING), sqlite_where=text(WAITING)),
+        Index(  # what a sweep asks for, in full: else SQLite walks every timer there ever was
+            "timers_waiting",
+            "case_kind",
+            "kind",
+            "due_at",
+            postgresql_where=text(WAITING),
+            sqlite_where=text(WAITING),
+        ),
     )
 
     id: int | None = Field(default=None, primary_key=True)

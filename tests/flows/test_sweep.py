@@ -25,7 +25,7 @@ from orders_told import (
     tell,
     timers,
 )
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from flows import sweep as sweep_module
 from flows.order_watch import watch_orders
@@ -185,3 +185,15 @@ def test_what_fails_for_months_is_still_tried_every_six_hours(engine):
     assert remind_unpaid(engine, as_of=FIRST_RUNG).failed > 0
     [waiting] = rows(engine, Timer, kind="payment_reminder")
     assert waiting.retry_at == FIRST_RUNG + timedelta(hours=6)
+
+
+def test_what_is_due_is_found_without_walking_every_timer_there_ever_was(databases):
+    """SQLite took the index of each case's timers, for they come sorted by case, and read all of the past."""
+    asked = []
+    engine = databases.new("sqlite")
+    event.listen(engine, "before_cursor_execute", lambda *told: asked.append(told[2:4]))
+    remind_unpaid(engine, as_of=PLACED_AT)
+    [(statement, values)] = [told for told in asked if "FROM timers" in told[0]]
+    with engine.connect() as connection:
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).all()
+    assert any("timers_waiting (case_kind=? AND kind=? AND due_at<?)" in row.detail for row in plan), plan
