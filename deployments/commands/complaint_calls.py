@@ -8,7 +8,8 @@ import typer
 from sqlalchemy import Connection
 
 from deployments import output
-from deployments.commands.complaints import At, By, Json, Shop, answer_act, complaint
+from deployments.commands.complaints import answer_act, complaint
+from deployments.commands.options import At, By, Json, Shop
 from flows import clock, complaint_cases
 from flows.acting import UNNAMED
 from flows.call_back import CALL, must_be_callable

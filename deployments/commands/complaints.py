@@ -8,6 +8,7 @@ import typer
 
 from deployments import output
 from deployments.commands.answers import answer
+from deployments.commands.options import At, By, Json, Shop
 from flows import clock
 from flows.acting import UNNAMED, parse_facts
 from flows.complaint_acts import act as act_on
@@ -28,12 +29,6 @@ complaint = typer.Typer(
 )
 
 No = Annotated[str, typer.Argument(metavar="NO", help="Its number, such as 4711-C1.")]
-Shop = Annotated[str | None, typer.Option("--shop", help="Needed only where two shops use one number.")]
-Json = Annotated[bool, typer.Option("--json", help="For machines.")]
-By = Annotated[str, typer.Option("--by", help="Who does it, by name.")]
-At = Annotated[
-    str | None, typer.Option("--at", help="When it happened: ISO 8601, in the shop's zone; now when empty.")
-]
 
 
 def add_to(app: typer.Typer) -> None:

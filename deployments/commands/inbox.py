@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from deployments import output
+from deployments.commands.options import Json
 from flows.inbox_documents import inbox_document, inbox_documents
 from flows.scope import find_scope
 from models.database import engine_from_env, reading
@@ -15,7 +16,6 @@ inbox = typer.Typer(
     help="What platform, carrier and payment service told: what waits, and what was odd.",
     no_args_is_help=True,
 )
-Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 
 
 def add_to(app: typer.Typer) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from deployments import output
+from deployments.commands.options import Json
 from flows import clock, outbox_desk
 from flows.document_parts import plain
 from flows.outbox_desk import Standing
@@ -20,7 +21,6 @@ Message = Annotated[str, typer.Argument(metavar="KEY", help="Its key, or its id.
 Shop = Annotated[str | None, typer.Option("--shop")]
 What = Annotated[str | None, typer.Option("--what", help="payment_reminder, ship …")]
 Channel = Annotated[str | None, typer.Option("--channel", help="buyer, staff, platform, warehouse.")]
-Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 SHOWN = 50
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 
 from deployments import output
 from deployments.commands import explained
+from deployments.commands.options import Json, Shop
 from flows import clock, complaint_sentences, explaining, rectification_explaining, return_sentences
 from flows.complaint_explaining import explain_complaint
 from flows.explaining import explain as explain_order
@@ -34,8 +35,6 @@ EXPLAINED = {  # by kind of case: what explains it, and how people read that
     "complaint": (explain_complaint, explained.complaint),
     "rectification": (explain_rectification, explained.rectification),
 }
-Shop = Annotated[str | None, typer.Option("--shop", help="Needed only where two shops use one number.")]
-Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 
 
 def add_to(app: typer.Typer) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from deployments import output
+from deployments.commands.options import Json
 from flows import clock
 from flows.complaint_quotes import quote_complaint
 from flows.policy_store import current_policy
@@ -19,7 +20,6 @@ from states.reasons import yuan
 
 quote = typer.Typer(help="Ask a policy; nothing is changed.", no_args_is_help=True)
 Shop = Annotated[str, typer.Option("--shop")]
-Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 
 
 def add_to(app: typer.Typer) -> None:

@@ -11,6 +11,7 @@ import typer
 from rich.progress import Progress
 
 from deployments import output
+from deployments.commands.options import Json
 from flows import clock
 from flows.order_import import ImportReport, import_orders
 from flows.outbox_delivery import DeliveryReport, decide_and_deliver
@@ -26,7 +27,6 @@ File = Annotated[Path, typer.Argument(metavar="FILE")]
 Shop = Annotated[str, typer.Option("--shop")]
 Format = Annotated[str, typer.Option("--format", help="auto, taobao, tmall, olist or kefu")]
 Encoding = Annotated[str | None, typer.Option("--encoding", help="Found by the bytes when empty.")]
-Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 SHOWN = 10  # bad rows on the screen; all of them are in the quarantine file
 
 

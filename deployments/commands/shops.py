@@ -9,6 +9,7 @@ import typer
 from sqlalchemy import func, select
 
 from deployments import output
+from deployments.commands.options import Json
 from deployments.shop_files import load_shop_file
 from flows import clock
 from flows.gateways.registry import check_kinds
@@ -16,7 +17,6 @@ from flows.policy_store import VERSIONS, apply_policy, current_policy
 from models.database import engine_from_env, reading
 
 shop = typer.Typer(help="Shops and their policy versions.", no_args_is_help=True)
-Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 
 
 def add_to(app: typer.Typer) -> None:
