@@ -2,39 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import date, datetime
+from functools import partial
 
 from rich.table import Table
 from sqlalchemy import Connection, Engine, select
 
+from deployments.demo_desks import Say, work_off
 from deployments.sample_stories import SHOPS, Sample, Step
-from deployments.samples import ZONE, moment, orders_of
+from deployments.samples import ZONE, orders_of
 from flows.complaint_acts import act
 from flows.complaint_desk import register
 from models import Complaint, Order, StateChange, Timer
 from models.database import reading
-from states.errors import KefuError
 
-Say = Callable[[str], None]
 COMPLAINTS, ORDERS = Complaint.__table__, Order.__table__
 TIMERS, CHANGES = Timer.__table__, StateChange.__table__
 
 
 def work_at_the_complaints_desk(engine: Engine, day: date, until: datetime, say: Say) -> None:
     """All that this desk was told by then; what it has done already is left alone."""
-    for shop, no, sample in _stories(day):
-        for step in sample.complaint:
-            at = moment(day, step.when)
-            found = _complaint_of(engine, shop, no) if at <= until else None
-            if found is None:  # later, or its order is in the next import
-                break
-            complaint_no, done = found
-            try:
-                if step.trigger not in done:
-                    _do(engine, shop, no, complaint_no, step, at.isoformat())
-            except KefuError as error:  # begun on another day, and gone on by itself since
-                say(f"  {error}")
+    stories = ((shop, no, sample.complaint) for shop, no, sample in _stories(day))
+    work_off(stories, day, until, partial(_complaint_of, engine), partial(_do, engine), say)
 
 
 def _do(engine: Engine, shop: str, order_no: str, complaint_no: str, step: Step, at: str) -> None:

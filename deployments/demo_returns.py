@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import date, datetime
+from functools import partial
 from urllib.parse import urlsplit
 
 from rich.table import Table
 from sqlalchemy import Engine, select
 
+from deployments.demo_desks import Say, work_off
 from deployments.sample_stories import SHOPS, Sample, Step
-from deployments.samples import ZONE, moment, orders_of
+from deployments.samples import ZONE, orders_of
 from flows.acting import act
 from flows.gateways.payments import TOKEN, URL
 from flows.return_desk import RETURNS_HAND, open_return
 from flows.return_documents import documents
 from models import Order, Return
 from models.database import reading
-from states.errors import KefuError
 from states.reasons import yuan
 from states.return_states import GIVEN_UP
 
-Say = Callable[[str], None]
 ORDERS, RETURNS = Order.__table__, Return.__table__
 PARTIES = ("_PLATFORM_", "_SMS_", "_SMTP_", "_STAFF_", "_KUAIDI100_", "_RECEIVER_")
 THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
@@ -43,18 +43,8 @@ def keep_from_the_outside_world(say: Say) -> None:
 
 def work_at_the_desk(engine: Engine, day: date, until: datetime, say: Say) -> None:
     """All that the desk was asked and told by then; what it has done already is left alone."""
-    for shop, no, sample in _stories(day):
-        for step in sample.desk:
-            at = moment(day, step.when)
-            found = _case_of(engine, shop, no) if at <= until else None
-            if found is None:  # later, or its order is in the next import
-                break
-            case_no, done = found
-            try:
-                if step.trigger not in done:
-                    _do(engine, shop, no, case_no, step, at.isoformat())
-            except KefuError as error:  # begun on another day, and gone on by itself since
-                say(f"  {error}")
+    stories = ((shop, no, sample.desk) for shop, no, sample in _stories(day))
+    work_off(stories, day, until, partial(_case_of, engine), partial(_do, engine), say)
 
 
 def _do(engine: Engine, shop: str, order_no: str, case_no: str, step: Step, at: str) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from deployments import output
-from deployments.commands.answers import answer
+from deployments.commands.answers import answer, show_stored
 from deployments.commands.options import At, By, Json, Shop
 from flows import clock
 from flows.acting import UNNAMED, parse_facts
@@ -145,9 +145,7 @@ def _row(d: dict) -> tuple:
 @complaint.command()
 def show(no: No, shop: Shop = None, json: Json = False) -> None:
     """Everything stored about one complaint; who it is about, and telephone numbers, masked."""
-    with reading(engine_from_env()) as connection:
-        document = next(documents(connection, [find_case(connection, "complaint", no, shop)[0]]))
-    output.as_json(document) if json else output.console.print(document)
+    show_stored("complaint", documents, no, shop, json)
 
 
 @complaint.command()

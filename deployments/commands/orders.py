@@ -8,7 +8,7 @@ import typer
 from sqlalchemy import select
 
 from deployments import output
-from deployments.commands.answers import answer
+from deployments.commands.answers import answer, check_state, show_stored
 from deployments.commands.options import At, By, Json, Shop
 from flows import clock
 from flows.acting import UNNAMED, parse_facts
@@ -17,10 +17,9 @@ from flows.explaining import STATES
 from flows.masking import mask_text
 from flows.order_documents import documents
 from flows.parcel_tracking import track_parcel
-from flows.scope import find_order, find_scope
+from flows.scope import find_scope
 from models import Order
 from models.database import engine_from_env, reading
-from states.errors import BadInput
 from states.orders import OrderState
 from states.reasons import yuan
 
@@ -45,10 +44,7 @@ def list_(
     ] = None,
 ) -> None:
     """Orders, oldest first."""
-    if state is not None and state not in list(OrderState):
-        raise BadInput(
-            f"there is no state {state!r}; known: {', '.join(OrderState)}", code="unknown_state", where=state
-        )
+    check_state(state, OrderState)
     with reading(engine_from_env()) as connection:
         find_scope(connection, shop, None)
         wanted = select(ORDERS.c.id).order_by(ORDERS.c.placed_at, ORDERS.c.no)
@@ -75,9 +71,7 @@ def list_(
 @order.command()
 def show(no: No, shop: Shop = None, json: Json = False) -> None:
     """Everything stored about one order; personal data masked."""
-    with reading(engine_from_env()) as connection:
-        document = next(documents(connection, [find_order(connection, no, shop)[0]]))
-    output.as_json(document) if json else output.console.print(document)
+    show_stored("order", documents, no, shop, json)
 
 
 @order.command()

@@ -8,17 +8,16 @@ import typer
 from sqlalchemy import select
 
 from deployments import output
-from deployments.commands.answers import answer
+from deployments.commands.answers import answer, check_state, show_stored
 from deployments.commands.options import At, By, Json, Shop
 from flows.acting import UNNAMED, parse_facts
 from flows.acting import act as act_on
 from flows.rectification_desk import RECTIFICATIONS_HAND, open_rectification
 from flows.rectification_documents import documents
 from flows.rectification_explaining import STATES
-from flows.scope import find_case, find_scope
+from flows.scope import find_scope
 from models import Rectification
 from models.database import engine_from_env, reading
-from states.errors import BadInput
 from states.policies.rectifications import problem
 from states.rectifications import RectificationState
 
@@ -65,9 +64,7 @@ def list_(
     ] = None,
 ) -> None:
     """Rectifications, the one due first at the top."""
-    if state is not None and state not in list(RectificationState):
-        known = ", ".join(RectificationState)
-        raise BadInput(f"there is no state {state!r}; known: {known}", code="unknown_state", where=state)
+    check_state(state, RectificationState)
     with reading(engine_from_env()) as connection:
         find_scope(connection, shop, None)
         c = RECTIFICATIONS.c
@@ -91,9 +88,7 @@ def list_(
 @rectification.command()
 def show(no: No, shop: Shop = None, json: Json = False) -> None:
     """Everything stored about one, and the complaints it is about."""
-    with reading(engine_from_env()) as connection:
-        document = next(documents(connection, [find_case(connection, "rectification", no, shop)[0]]))
-    output.as_json(document) if json else output.console.print(document)
+    show_stored("rectification", documents, no, shop, json)
 
 
 @rectification.command()

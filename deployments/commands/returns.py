@@ -8,7 +8,7 @@ import typer
 from sqlalchemy import select
 
 from deployments import output
-from deployments.commands.answers import answer
+from deployments.commands.answers import answer, check_state, show_stored
 from deployments.commands.options import At, By, Json, Shop
 from flows import clock
 from flows.acting import UNNAMED, parse_facts
@@ -21,7 +21,6 @@ from flows.return_sentences import STATES
 from flows.scope import find_case, find_scope
 from models import Return
 from models.database import engine_from_env, reading
-from states.errors import BadInput
 from states.policies.return_words import KINDS
 from states.reasons import yuan
 from states.return_states import ReturnState
@@ -84,10 +83,7 @@ def list_(
     ] = None,
 ) -> None:
     """After-sales cases, oldest first."""
-    if state is not None and state not in list(ReturnState):
-        raise BadInput(
-            f"there is no state {state!r}; known: {', '.join(ReturnState)}", code="unknown_state", where=state
-        )
+    check_state(state, ReturnState)
     with reading(engine_from_env()) as connection:
         find_scope(connection, shop, None)
         wanted = select(RETURNS.c.id).order_by(RETURNS.c.asked_at, RETURNS.c.no)
@@ -110,9 +106,7 @@ def list_(
 @return_.command()
 def show(no: No, shop: Shop = None, json: Json = False) -> None:
     """Everything stored about one case; telephone numbers masked."""
-    with reading(engine_from_env()) as connection:
-        document = next(documents(connection, [find_case(connection, "return", no, shop)[0]]))
-    output.as_json(document) if json else output.console.print(document)
+    show_stored("return", documents, no, shop, json)
 
 
 @return_.command()
