@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,10 +24,15 @@ def ids_by_no(
     return {
         (shop, no): id_
         for shop, nos in wanted.items()
-        for id_, no in connection.execute(
-            select(table.c.id, table.c.no).where(table.c.shop == shop, one_of(connection, table.c.no, nos))
-        )
+        for no, id_ in ids_of(connection, table, shop, nos).items()
     }
+
+
+def ids_of(connection: Connection, table: Table, shop: str, nos: Iterable[str]) -> dict[str, int]:
+    """The ids of this shop's cases with these numbers, as far as there are any."""
+    c = table.c
+    found = select(c.no, c.id).where(c.shop == shop, one_of(connection, c.no, nos))
+    return dict(connection.execute(found).tuples().all())
 
 
 def rows_of(connection: Connection, of: Table, kind: str, ids: Sequence[int]) -> dict[int, list]:

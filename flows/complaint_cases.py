@@ -204,6 +204,12 @@ def _find_others(connection: Connection, views: Sequence[ComplaintView]) -> None
         view.others = others[view.order_id]
 
 
+def open_twin(connection: Connection, order_id: int | None, nature: str | None) -> str | None:
+    """The number of the open complaint about this order and cause, to which all else about them belongs (rule 95)."""
+    c = COMPLAINTS.c
+    return connection.scalar(select(c.no).where(c.order_id == order_id, c.nature == nature, c.is_open))
+
+
 # -- write ------------------------------------------------------------------------------------------
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, func, select
 from flows import clock, complaint_cases
 from flows.acting import UNNAMED, Hand, amount, answered, masked, words
 from flows.advance import advancing
+from flows.complaint_cases import open_twin
 from flows.policy_store import current_policy
 from flows.requests import Outcome, Request
 from flows.return_quotes import read_word
@@ -242,12 +243,8 @@ def _register(engine: Engine, requests: list[Request], order_no: str | None) -> 
 def _joined(engine: Engine, first: Request) -> Registered | None:
     """What is said about the same order and cause belongs to the complaint that is open (rule 95); None: it has
     just been closed."""
-    c = COMPLAINTS.c
-    twin = select(c.no).where(
-        c.order_id == first.details["order_id"], c.nature == first.facts["nature"], c.is_open
-    )
     with reading(engine) as connection:
-        no = connection.scalar(twin)
+        no = open_twin(connection, first.details["order_id"], first.facts["nature"])
     if no is None:
         return None
     heard = Request(first.shop, no, "hear", first.at, first.by, {}, None, {"words": first.details["words"]})

@@ -7,20 +7,21 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine
 
 from flows import complaint_cases
 from flows.advance import advancing
+from flows.case_rows import ids_of
+from flows.complaint_cases import open_twin
 from flows.inbox import Heard
 from flows.inbox_reasons import unknown_order, unreadable
 from flows.requests import Outcome, Request, Status
-from flows.sql import one_of
-from models import Complaint, Order
+from models import Order
 from models.database import reading
 from states.policies.complaint_terms import Channel, IntakeClass, Nature
 from states.reasons import Reason
 
-ORDERS, COMPLAINTS = Order.__table__, Complaint.__table__
+ORDERS = Order.__table__
 PATIENCE = timedelta(minutes=15)  # until then its order may still come
 NO_WORDS = unreadable("text", "没有投诉内容", "it says nothing")
 OUTCOMES = {Status.CHANGED: "new", Status.KNOWN: "unchanged", Status.CONTRADICTED: "changed"}
@@ -31,9 +32,7 @@ def hear_of_complaints(
 ) -> dict[int, Heard]:
     """A case for each, under the platform's number for it, so that told again it is known; see `facts_heard.Hears`."""
     with reading(engine) as connection:
-        mine = one_of(connection, ORDERS.c.no, {row.case_no for row in rows if row.case_no})
-        found = select(ORDERS.c.no, ORDERS.c.id).where(ORDERS.c.shop == shop, mine)
-        orders = dict(connection.execute(found).tuples().all())
+        orders = ids_of(connection, ORDERS, shop, {row.case_no for row in rows if row.case_no})
     return {row.id: _hear(engine, row, orders.get(row.case_no), now, flow_run) for row in rows}
 
 
@@ -48,9 +47,11 @@ def _hear(engine: Engine, row: Any, order_id: int | None, now: datetime, flow_ru
     if order_id is None and row.case_no:
         odd = [(unknown_order(row.case_no), None)]
     outcome = _register(engine, row, told, order_id, flow_run)
-    if outcome.status is Status.FAILED:
-        return Heard("failed", error=outcome.error)
-    return Heard(OUTCOMES.get(outcome.status, "unchanged"), odd)
+    if (
+        outcome.status not in OUTCOMES
+    ):  # neither registered nor joined: it is tried again, and nothing is lost
+        return Heard("failed", error=outcome.error or "; ".join(reason.en for reason in outcome.reasons))
+    return Heard(OUTCOMES[outcome.status], odd)
 
 
 def _register(
@@ -64,7 +65,10 @@ def _register(
     outcome = _ask(engine, request, row, flow_run)
     if not any(reason.code == "already_open" for reason in outcome.reasons):
         return outcome
-    twin = _open_twin(engine, order_id, nature)
+    with reading(engine) as connection:
+        twin = open_twin(connection, order_id, nature)
+    if twin is None:  # it has just been closed: the next run registers this one
+        return outcome
     words = {"words": details["words"]}
     heard = Request(row.shop, twin, "hear", at, "platform", {}, f"hear:{no}", words)
     return _ask(engine, heard, row, flow_run)
@@ -84,9 +88,3 @@ def _number(row: Any, told: dict[str, Any]) -> str:
 def _who(told: dict[str, Any]) -> dict[str, str | None]:
     named = {"name": told.get("buyer"), "phone": told.get("phone")}
     return {name: value if isinstance(value, str) else None for name, value in named.items()}
-
-
-def _open_twin(engine: Engine, order_id: int | None, nature: str) -> str:
-    c = COMPLAINTS.c
-    with reading(engine) as connection:
-        return connection.scalar(select(c.no).where(c.order_id == order_id, c.nature == nature, c.is_open))

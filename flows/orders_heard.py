@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, func, select
 
+from flows.case_rows import ids_of
 from flows.imports.cells import Clock
 from flows.imports.kefu import platform_order
 from flows.imports.readers import payable
@@ -123,10 +124,7 @@ def _completed(
         and row.happened_at < newest.get(row.case_no, row.happened_at)
     ]
     with reading(engine) as connection:
-        found = select(ORDERS.c.no, ORDERS.c.id).where(
-            ORDERS.c.shop == shop, one_of(connection, ORDERS.c.no, {row.case_no for row in late})
-        )
-        ids = dict(connection.execute(found).tuples().all()) if late else {}
+        ids = ids_of(connection, ORDERS, shop, {row.case_no for row in late}) if late else {}
     for row in late:
         heard[row.id].odd.append((late_fact(), ("order", ids[row.case_no])))
     for row in rows:

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine
 
+from flows.case_rows import ids_of
 from flows.gateways import short
 from flows.inbox import Heard
 from flows.inbox_reasons import message_bounced, shipment_refused, unknown_order
-from flows.sql import one_of
 from models import Order
 from models.database import reading
 
@@ -25,9 +25,7 @@ def hear_of_replies(
 ) -> dict[int, Heard]:
     """A note at each order it is about; see `facts_heard.Hears`."""
     with reading(engine) as connection:
-        mine = one_of(connection, ORDERS.c.no, {row.case_no for row in rows if row.case_no})
-        found = select(ORDERS.c.no, ORDERS.c.id).where(ORDERS.c.shop == shop, mine)
-        ids = dict(connection.execute(found).tuples().all())
+        ids = ids_of(connection, ORDERS, shop, {row.case_no for row in rows if row.case_no})
     return {row.id: _hear(row, ids.get(row.case_no)) for row in rows}
 
 

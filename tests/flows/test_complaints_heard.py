@@ -8,6 +8,7 @@ from complaints_told import complaint, rounds
 from orders_told import A_MINUTE, moment, paid, placed, rows, tell
 from test_inbox import an_event, heard, outcomes
 
+from flows import complaints_heard
 from flows.inbox_processing import process_inbox
 from models import Anomaly, Complaint, InboxFact, StateChange
 
@@ -78,3 +79,14 @@ def test_a_nature_nobody_knows_is_something_else_and_no_words_are_no_complaint(e
     assert [row.nature for row in rows(engine, Complaint)] == ["other"]
     assert outcomes(engine) == ["new", "quarantined"]
     assert len(rows(engine, InboxFact)) == 2
+
+
+def test_when_the_open_one_is_closed_in_that_very_moment_the_word_is_not_lost(engine, monkeypatch):
+    an_order(engine)
+    heard(engine, a_complaint(), now=NOW)
+    monkeypatch.setattr(complaints_heard, "open_twin", lambda *about: None)  # closed between two of our looks
+    later = a_complaint("evt-2", no="TS8", text="又馊了")
+    assert heard(engine, later, now=NOW + A_MINUTE).postponed == 1
+    monkeypatch.undo()
+    process_inbox(engine, now=NOW + timedelta(minutes=10))
+    assert [word["words"] for word in complaint(engine, "P-TS7").said] == ["馊了", "又馊了"]
