@@ -19,14 +19,14 @@ def secret_block(name: str) -> str | None:
     """The value of the block of this name; None where there is none, and outside of a flow run."""
     if FlowRunContext.get() is None:
         return None
-    blocks = _blocks(int(clock.now().timestamp()) // FRESH_SECONDS)
+    blocks = stored_blocks(int(clock.now().timestamp()) // FRESH_SECONDS)
     value = blocks.get(name.lower().replace("_", "-"))
     return None if value is None else str(value)
 
 
 @lru_cache(maxsize=1)
-def _blocks(_minute: int) -> dict[str, object]:
-    """All of ours at once: asking for each would be dozens of questions a run."""
+def stored_blocks(_minute: int) -> dict[str, object]:
+    """The values of all of ours, by name, kept for a minute: to ask for each would be dozens of questions a run."""
     with get_client(sync_client=True) as client:
         pages = (
             client.read_block_documents(limit=PAGE, offset=n, include_secrets=True) for n in count(0, PAGE)

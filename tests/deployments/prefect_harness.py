@@ -116,6 +116,10 @@ def prefect(
 
     before = dict(os.environ)
     use_settings(settings)
+    from flows.secret_blocks import stored_blocks
+
+    stored_blocks.cache_clear()  # what another test's run has just read
     yield Harness(prefect_server, tmp_path)
+    stored_blocks.cache_clear()
     os.environ.clear()
     os.environ.update(before)

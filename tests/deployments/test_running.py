@@ -167,6 +167,7 @@ def test_the_day_is_a_working_day_and_over():
 
 def test_a_day_under_prefect_gives_every_sample_its_fate(prefect, tmp_path: Path):
     from deployments.timetable import BY_HAND, TIMED
+    from flows.scheduled_bulletins import TIMED as BULLETINS
 
     prepare(say=lambda _: None)
     deploy(paused=True)
@@ -178,7 +179,9 @@ def test_a_day_under_prefect_gives_every_sample_its_fate(prefect, tmp_path: Path
         list(islice(_live_through(day, exports), 9))  # again, and harmless
     assert [run for run in ran if run.state != "Completed"] == []
     waits_for_a_person = {"call-back"}
-    assert {run.flow for run in ran} == {flow.name for flow in (*TIMED, *BY_HAND)} - waits_for_a_person
+    assert {run.flow for run in ran} == {
+        flow.name for flow in (*TIMED, *BULLETINS, *BY_HAND)
+    } - waits_for_a_person
     assert (fates(day), cases_of(day), complaints_of()) == (first, cases, complaints)
     assert first == FATES
     assert cases == CASES
