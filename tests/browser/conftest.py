@@ -48,21 +48,31 @@ def page(chromium: Any) -> Iterator[Any]:
 
 
 @pytest.fixture
-def submitted(prefect: Harness, page: Any) -> Callable[[], Any]:
-    """Submit the form on the page: the run that it starts. The server refuses (503) while another writes to its
-    SQLite file; Prefect's own clients then ask again by themselves, a person at the form reads it and clicks again."""
+def answered(page: Any) -> Callable[[Any, str], Any]:
+    """Submit a form: the server's answer to the request whose address ends so. The server refuses (503) while another
+    writes to its SQLite file; Prefect's own clients then ask again by themselves, a person at the form reads it and
+    presses again."""
 
-    def submit() -> Any:
+    def submit(form: Any, asked: str) -> Any:
         for _ in range(20):
-            with page.expect_response(lambda reply: reply.url.endswith("/create_flow_run")) as reply:
-                page.get_by_role("button", name="Submit").press(
-                    "Enter"
-                )  # what it refused may lie over the button
+            with page.expect_response(lambda reply: reply.url.endswith(asked)) as reply:
+                form.get_by_role("button", name="Submit").press("Enter")  # what it refused may lie over it
             if reply.value.status != 503:
                 break
         assert reply.value.ok, reply.value.text()
+        return reply.value.json()
+
+    return submit
+
+
+@pytest.fixture
+def submitted(prefect: Harness, page: Any, answered: Callable[[Any, str], Any]) -> Callable[[], Any]:
+    """Submit the form of a deployment: the run that it starts."""
+
+    def submit() -> Any:
+        started = answered(page, "/create_flow_run")
         with prefect.client() as client:
-            return client.read_flow_run(reply.value.json()["id"])
+            return client.read_flow_run(started["id"])
 
     return submit
 

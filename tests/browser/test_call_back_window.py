@@ -62,7 +62,7 @@ def box(modal, field):
 
 
 def test_who_calls_reads_the_script_fills_the_form_in_and_the_outcome_is_recorded(
-    prefect, resolved, page, form
+    prefect, resolved, page, form, answered
 ):
     with prefect.worker():
         run = prefect.until(form(), lambda run: run.state.is_paused())
@@ -86,7 +86,7 @@ def test_who_calls_reads_the_script_fills_the_form_in_and_the_outcome_is_recorde
         choose(page, modal, "结果 / outcome", "satisfied: ")
         choose(page, modal, "满意度 / satisfaction", "5")
         box(modal, "您的姓名").fill("王芳")
-        modal.get_by_role("button", name="Submit").click()
+        answered(modal, "/resume")
         run = prefect.until_final(run)
     assert run.state.is_completed(), run.state
     assert complaint_state(resolved, shop=SHOP) == "closed"
@@ -95,7 +95,7 @@ def test_who_calls_reads_the_script_fills_the_form_in_and_the_outcome_is_recorde
 
 
 def test_a_form_filled_in_wrongly_comes_back_with_the_reason_and_what_was_typed(
-    prefect, resolved, page, form
+    prefect, resolved, page, form, answered
 ):
     with prefect.worker():
         run = prefect.until(form(), lambda run: run.state.is_paused())
@@ -103,12 +103,12 @@ def test_a_form_filled_in_wrongly_comes_back_with_the_reason_and_what_was_typed(
         box(modal, "客户怎么说").fill("在开会")
         choose(page, modal, "结果 / outcome", "later: ")
         box(modal, "您的姓名").fill("王芳")
-        modal.get_by_role("button", name="Submit").click()
+        answered(modal, "/resume")
         prefect.until(run, lambda run: len(run.empirical_policy.pause_keys) == 2)
         modal = resume(prefect, page, run)
         modal.get_by_text("asked to be called later: say when (later_at)").wait_for()
         assert box(modal, "客户怎么说").input_value() == "在开会"
         box(modal, "改到何时").fill(f"{clock.now() + AN_HOUR:%Y-%m-%d %H:%M+00:00}")
-        modal.get_by_role("button", name="Submit").click()
+        answered(modal, "/resume")
         assert prefect.until_final(run).state.is_completed()
     assert [call["text"] for call in rounds(resolved, shop=SHOP)[0].calls] == ["在开会"]
