@@ -12,7 +12,6 @@ from typing import Any
 from sqlalchemy import Engine
 
 from flows import complaint_cases
-from flows.digests import bundle
 from flows.rectification_steps import rectify
 from flows.sweep import SweepReport, sweep
 from states.complaint_states import ComplaintTimer
@@ -60,6 +59,4 @@ def _work_through(
     report = sweep(engine, flow, timers, as_of=as_of, case_no=case_no, cases=complaint_cases, **how)
     if rectifies and not case_no:
         rectify(engine, report, **{name: value for name, value in how.items() if name != "dry_run"})
-    if not report.dry_run:
-        bundle(engine, as_of)
     return report

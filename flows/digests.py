@@ -3,111 +3,136 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import Connection, Engine, func, null, or_, select
+from sqlalchemy import Connection, Engine, and_, func, null, or_, select
 
 from flows.clock import now
 from flows.messages import render
+from flows.outbox_rows import unsent
 from flows.policy_store import current_policy
 from flows.scope import TABLES
 from flows.sql import insert_new, one_of, update_all
 from models import OutboxMessage
 from models.database import transaction
-from states.policies.complaint_terms import Grade
 from states.policies.shops import ShopPolicies
 
 OUTBOX = OutboxMessage.__table__
 DIGEST = "digest"
+GATHERS = timedelta(minutes=3)  # after a stop every sweep is late: within so long each of them has run
 
 
 def bundle(engine: Engine, as_of: datetime) -> int:
     """Put the notices that one colleague would get now into one message, from the shop's number of them on; say
-    how many such messages there are. Those in it are not sent by themselves."""
+    how many such messages are new. Those in it are not sent by themselves. It gathers what comes in the next minutes
+    and then leaves, but at once with anything that can't wait (rule 98)."""
     with transaction(engine) as connection:
         _one_run_at_a_time(connection)
         waiting: dict[str, dict[str, list]] = defaultdict(lambda: defaultdict(list))
         for row in _waiting(connection, as_of):
             waiting[row.shop][row.recipient].append(row)
-        made = 0
-        for shop, of_shop in waiting.items():
-            policy = current_policy(connection, shop)
-            for recipient, rows in of_shop.items():
-                if len(rows) >= policy.complaints.digest_from:
-                    _bundle(connection, policy, recipient, rows, as_of)
-                    made += 1
-        return made
+        return sum(
+            _told_as_one(connection, policy, rows, as_of)
+            for shop, of_shop in waiting.items()
+            if (policy := current_policy(connection, shop))
+            for rows in of_shop.values()
+        )
 
 
 def _one_run_at_a_time(connection: Connection) -> None:
-    """Two at once would each take a part, and neither might have enough for a digest. SQLite has one writer anyway."""
+    """Two at once would each begin a digest for the same colleague. SQLite has one writer anyway."""
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(func.hashtext("kefu/digests"))))
 
 
-def _waiting(connection: Connection, as_of: datetime) -> Sequence[Any]:
+def _waiting(connection: Connection, as_of: datetime) -> list[Any]:
+    """The notices that may leave now, and the digests that still gather."""
     o = OUTBOX.c
+    leaves = and_(o.what != DIGEST, or_(o.not_before.is_(None), o.not_before <= as_of))
+    gathers = and_(o.what == DIGEST, o.attempts == 0, o.not_before > as_of)
     wanted = select(OUTBOX).where(
-        *(o.channel == "staff", o.recipient.is_not(None), o.what != DIGEST, o.digest_id.is_(None)),
-        *(o.sent_at.is_(None), o.dead_at.is_(None), o.lapsed_at.is_(None), o.owed_at <= as_of),
+        *(o.channel == "staff", o.recipient.is_not(None), o.digest_id.is_(None)),
+        *(unsent(o), o.owed_at <= as_of, or_(leaves, gathers)),
         o.attempts == o.misses,  # nothing of it has left, nor is about to
-        or_(o.not_before.is_(None), o.not_before <= as_of),
     )
     if connection.dialect.name == "postgresql":  # what a delivery is just taking stays with it
         wanted = wanted.with_for_update(skip_locked=True)
-    rows = connection.execute(wanted.order_by(o.id)).all()
-    cases = _cases(connection, rows)
-    told = [(row, cases.get((row.case_kind, row.case_id))) for row in rows]
-    return [
-        SimpleNamespace(**row._mapping, grave=case is not None and case.grade == Grade.CRISIS)
-        for row, case in told
-        if not row.only_while or (case is not None and case.state in row.only_while)
-    ]
+    rows = _with_cases(connection, connection.execute(wanted.order_by(o.id)).all())
+    return [row for row in rows if not row.only_while or row.state in row.only_while]
 
 
-def _cases(connection: Connection, rows: Sequence[Any]) -> dict[tuple[str, int], Any]:
-    """Where the cases are that these notices tell of, and how grave: what is no longer true stays out of a digest
+def _with_cases(connection: Connection, rows: Iterable[Any]) -> list[Any]:
+    """Each notice with the state and the grade of the case it tells of: what is no longer true stays out of a digest
     (promise 6)."""
-    ids: dict[str, set[int]] = defaultdict(set)
+    rows, ids, cases = list(rows), defaultdict(set), {}
     for row in rows:
         ids[row.case_kind].add(row.case_id)
-    cases = {}
     for kind, of_kind in ids.items():
         c = TABLES[kind].c
         grade = c.grade if "grade" in c else null().label("grade")
         mine = select(c.id, c.state, grade).where(one_of(connection, c.id, sorted(of_kind)))
         cases |= {(kind, case.id): case for case in connection.execute(mine)}
-    return cases
+    gone = SimpleNamespace(state=None, grade=None)
+    found = ((row, cases.get((row.case_kind, row.case_id), gone)) for row in rows)
+    return [SimpleNamespace(**row._mapping, state=case.state, grade=case.grade) for row, case in found]
 
 
-def _bundle(
-    connection: Connection, policy: ShopPolicies, recipient: str, rows: Sequence[Any], as_of: datetime
-) -> None:
-    """Its key names the oldest and the newest of them. It leaves when somebody is there to read it, and what can't
-    wait comes first and lets it leave at once (rule 98)."""
-    first, last, shop = rows[0], rows[-1], policy.name
-    rows = sorted(rows, key=lambda row: (not row.grave, row.id))
-    notices = [{"what": row.what, "text": row.text} for row in rows]
-    reader = SimpleNamespace(policy=policy, no="", order=None)
-    key = f"{shop}/digest/{recipient}/{first.id}-{last.id}"
-    desks = policy.complaint_desks
-    opens_at = desks.of(None).next_open(as_of, desks.zone)
-    waits = opens_at > as_of and not rows[0].grave
+def _told_as_one(connection: Connection, policy: ShopPolicies, rows: Sequence[Any], as_of: datetime) -> bool:
+    """All that waits for one colleague; whether a digest was begun. Who is off duty hears of it later."""
+    digest = next((row for row in rows if row.what == DIGEST), None)
+    notices = [
+        row
+        for row in rows
+        if row.what != DIGEST and not policy.off_duty_until(as_of, who=row.recipient, grade=row.grade)
+    ]
+    if digest and notices:
+        _join(connection, policy, digest, notices)
+    elif len(notices) >= policy.complaints.digest_from:
+        _begin(connection, policy, notices, as_of)
+        return True
+    return False
+
+
+def _begin(connection: Connection, policy: ShopPolicies, notices: Sequence[Any], as_of: datetime) -> None:
+    """A new one; its key names the oldest and the newest notice that it begins with. Just before the desk closes it
+    gathers nothing, so that it need not wait until the morning."""
+    first, last, shop = notices[0], notices[-1], policy.name
+    until = as_of + GATHERS
+    until = as_of if policy.off_duty_until(until, who=first.recipient) else until
+    key = f"{shop}/digest/{first.recipient}/{first.id}-{last.id}"
     row = {
-        **{"case_kind": first.case_kind, "case_id": first.case_id, "shop": shop, "what": DIGEST},
-        **{"channel": "staff", "recipient": recipient, "key": key, "owed_at": as_of, "recorded_at": now()},
-        **{"not_before": opens_at if waits else None, "only_while": [], "payload": {"count": len(rows)}},
-        "text": render(DIGEST, reader, {"notices": notices}),
+        **{"shop": shop, "what": DIGEST, "channel": "staff", "recipient": first.recipient, "key": key},
+        **{"owed_at": as_of, "only_while": []},
+        **_contents(policy, notices, until),
     }
     insert_new(connection, OUTBOX, [row])
-    digest_id = connection.scalar(select(OUTBOX.c.id).where(OUTBOX.c.key == key))
-    update_all(
-        connection,
-        OUTBOX,
-        [{"id": r.id} for r in rows],
-        [{"digest_id": digest_id}] * len(rows),
-        ["digest_id"],
-    )
+    _put_into(connection, connection.scalar(select(OUTBOX.c.id).where(OUTBOX.c.key == key)), notices)
+
+
+def _join(connection: Connection, policy: ShopPolicies, digest: Any, notices: Sequence[Any]) -> None:
+    """One that has not left yet tells of these as well."""
+    inside = connection.execute(select(OUTBOX).where(OUTBOX.c.digest_id == digest.id).order_by(OUTBOX.c.id))
+    contents = _contents(policy, [*_with_cases(connection, inside), *notices], digest.not_before)
+    update_all(connection, OUTBOX, [{"id": digest.id}], [contents], list(contents))
+    _put_into(connection, digest.id, notices)
+
+
+def _contents(policy: ShopPolicies, notices: Sequence[Any], gathers_until: datetime) -> dict[str, Any]:
+    """What can't wait comes first, and the whole stands for the case that this one tells of."""
+    is_grave = policy.complaints.is_grave
+    ranked = sorted(notices, key=lambda row: (not is_grave(row.grade), row.id))
+    told = [{"what": row.what, "text": row.text} for row in ranked]
+    reader = SimpleNamespace(policy=policy, no="", order=None)
+    return {
+        **{"case_kind": ranked[0].case_kind, "case_id": ranked[0].case_id, "recorded_at": now()},
+        **{"not_before": None if is_grave(ranked[0].grade) else gathers_until},
+        **{"payload": {"count": len(told)}, "text": render(DIGEST, reader, {"notices": told})},
+    }
+
+
+def _put_into(connection: Connection, digest_id: int, notices: Sequence[Any]) -> None:
+    keys, told = [{"id": row.id} for row in notices], [{"digest_id": digest_id}] * len(notices)
+    update_all(connection, OUTBOX, keys, told, ["digest_id"])

@@ -24,6 +24,7 @@ OF_ORDER = (
     ORDERS.c.phone,
     BUYERS.c.handle,
     BUYERS.c.opted_out_at,
+    null().label("grade"),
 )
 
 
@@ -33,6 +34,7 @@ class Case:
 
     no: str
     state: str
+    grade: str | None  # a complaint's
     order_no: str | None
     released_at: datetime | None
     opted_out_at: datetime | None
@@ -75,7 +77,7 @@ def owed(row: Any, case: Case | None) -> Owed:
 
 def _case(row: Any, commands: tuple[Any, ...]) -> Case:
     to = Contact(handle=row.handle, name=row.receiver, phone=row.phone)
-    return Case(row.no, row.state, row.order_no, row.released_at, row.opted_out_at, to, commands)
+    return Case(row.no, row.state, row.grade, row.order_no, row.released_at, row.opted_out_at, to, commands)
 
 
 def _commands(connection: Connection, rows: Sequence[Any]) -> dict[tuple[str, int], list[Any]]:
@@ -109,6 +111,7 @@ def _complaints() -> Select:
     told = {column.name: column for column in OF_ORDER} | {
         "receiver": c.name.label("receiver"),
         "phone": c.phone,
+        "grade": c.grade,
     }
     return select(c.id, c.no, c.state, *told.values()).select_from(joined)
 

@@ -15,12 +15,14 @@ from sqlalchemy import Connection, Engine
 from flows import circuits, outbox_rows
 from flows.circuits import Circuit
 from flows.gateways import Gateway, Limits, Owed
-from flows.outbox_cases import cases_of, owed
+from flows.outbox_cases import Case, cases_of, owed
 from flows.outbox_rows import Route, Wanted
 from flows.outbox_tries import Ending, Try, became
 from flows.outbox_truth import no_longer_true
+from flows.policy_store import current_policy
 from models.database import transaction
 from states.errors import KefuError
+from states.policies.shops import ShopPolicies
 
 LEASE = timedelta(minutes=2)  # longer than all that is claimed at once can take
 LONG_WAIT = timedelta(minutes=10)  # until a message that nobody takes is looked at again
@@ -114,11 +116,15 @@ def claim_batch(
             connection, drain.wanted, route, by=drain.by, now=now, until=until, limit=limit
         )
         cases, lanes, done = cases_of(connection, rows), defaultdict(list), []
+        policy = current_policy(connection, route.shop) if any(map(_keeps_duty_hours, rows)) else None
         for row in rows:
             case = cases.get((row.case_kind, row.case_id))
             told = owed(row, case)
             if why := no_longer_true(row, case):
                 done.append(Try(row, told.case_no, Ending.LAPSED, route.name, why=why))
+                continue
+            if policy and (until := _off_duty_until(policy, row, case, now)):
+                done.append(Try(row, told.case_no, Ending.HELD, route.name, retry_after=until - now))
                 continue
             try:
                 lane, answer = drain.lane(told), None
@@ -136,6 +142,17 @@ def claim_batch(
             done += back
         outbox_rows.settle(connection, [one.row for one in done], [became(one, now) for one in done])
     return claimed, done
+
+
+def _keeps_duty_hours(row: Any) -> bool:
+    return row.channel == "staff" and row.case_kind in ("complaint", "rectification")
+
+
+def _off_duty_until(policy: ShopPolicies, row: Any, case: Case | None, now: datetime) -> datetime | None:
+    """Whatever kept it so long: a colleague is told while on duty, and only of a crisis at once (rule 98)."""
+    if not _keeps_duty_hours(row):
+        return None
+    return policy.off_duty_until(now, who=row.recipient, grade=case and case.grade)
 
 
 def _admitted(

@@ -54,6 +54,7 @@ class Line:
     dead: int = 0
     put_back: int = 0  # it is down: not tried
     waiting: int = 0  # nobody takes them
+    held: int = 0  # until who is told is on duty
     oldest_at: datetime | None = None  # of what waited when the run began
 
     def since(self, one: Waiting) -> None:
@@ -82,8 +83,10 @@ class DeliveryReport(SweepReport):
     def told(self) -> str:
         """In one line."""
         put_back = sum(line.put_back for line in self.lines.values())
+        held = sum(line.held for line in self.lines.values())
         counts = {"sent": self.done, "no longer true": self.refused, "postponed": self.postponed,
-                  "given up": self.failed, "put back, their destination is down": put_back}  # fmt: skip
+                  "given up": self.failed, "put back, their destination is down": put_back,
+                  "held until their readers are on duty": held}  # fmt: skip
         words = [f"{count} {name}" for name, count in counts.items() if count]
         if self.waiting:
             why = "dry run" if self.dry_run else "no gateway is configured for them"
@@ -114,6 +117,8 @@ class DeliveryReport(SweepReport):
             elif ending is Ending.WAITING:
                 line.waiting += 1
                 self.waiting += 1
+            elif ending is Ending.HELD:
+                line.held += 1
             elif ending is Ending.POSTPONED:
                 line.postponed += 1
                 self.postponed += 1

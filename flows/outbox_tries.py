@@ -32,6 +32,7 @@ class Ending(StrEnum):
     DEAD = "dead"  # a person looks
     PUT_BACK = "put back"  # not tried: its destination is down
     WAITING = "waiting"  # not tried: nobody takes it
+    HELD = "held"  # not tried: who is told is off duty
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ def became(done: Try, now: datetime) -> dict[str, Any]:
             return {"sent_at": now, "ref": done.ref, "answer": None, "retry_at": None}
         case Ending.LAPSED:
             return {**untried, "lapsed_at": now, "lapsed_why": f"{done.why.zh} / {done.why.en}"}
-        case Ending.PUT_BACK | Ending.WAITING:
+        case Ending.PUT_BACK | Ending.WAITING | Ending.HELD:
             return {**untried, "retry_at": later and now + later}
         case Ending.POSTPONED:
             wait = max(later or timedelta(), grown(row.attempts, *PUT_OFF))

@@ -125,14 +125,10 @@ def is_graver(grade: str, than: str) -> bool:
     return grades.index(Grade(grade)) > grades.index(Grade(than))
 
 
-def off_duty_until(case, at: datetime, desk: str | None = None) -> datetime | None:
-    """When the desk is there again; None: it may be told now. A crisis waits for nobody's hours (rule 98)."""
-    ladder = ladder_of(case)
-    if ladder and not ladder.duty_hours:
-        return None
-    desks = case.policy.complaint_desks
-    opens = desks.of(desk).next_open(at, desks.zone)
-    return opens if opens > at else None
+def off_duty_until(case, at: datetime, who: str | None = None) -> datetime | None:
+    """When this colleague may be told; None: now. A crisis waits for nobody's hours (rule 98)."""
+    grade = Grade(case.grade) if is_complaint(case) else None
+    return case.policy.off_duty_until(at, who=who, grade=grade)
 
 
 def next_step(case, at: datetime) -> Step:

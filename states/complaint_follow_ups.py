@@ -229,7 +229,8 @@ def _to_handler(case, what: str, at: datetime, **payload) -> Owe:
 
 
 def _to_staff(case, what: str, who: str | None, at: datetime, **payload) -> Owe:
-    return Owe(what, "staff", payload, only_while=tuple(AT_WORK), to=who, not_before=off_duty_until(case, at))
+    until = off_duty_until(case, at, who)
+    return Owe(what, "staff", payload, only_while=tuple(AT_WORK), to=who, not_before=until)
 
 
 # -- when the answer is no --------------------------------------------------------------------------

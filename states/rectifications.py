@@ -72,7 +72,7 @@ def owner_unchanged(case, asked: Asked) -> Iterable[Reason]:
 
 def off_duty_now(case, asked: Asked) -> Iterable[Reason]:
     """Colleagues are asked while they are there."""
-    if until := _off_duty_until(case, asked.at):
+    if until := case.policy.off_duty_until(asked.at):
         yield off_duty(_local(case, until))
 
 
@@ -140,14 +140,7 @@ def _ask_next(case, at: datetime) -> SetTimer:
 
 
 def _to(case, what: str, who: str, at: datetime, only_while: tuple[str, ...] = STILL_OPEN) -> Owe:
-    return Owe(what, "staff", only_while=only_while, to=who, not_before=_off_duty_until(case, at))
-
-
-def _off_duty_until(case, at: datetime) -> datetime | None:
-    """When the complaints desk is there again; None: colleagues may be told now."""
-    desks = case.policy.complaint_desks
-    opens = desks.of(None).next_open(at, desks.zone)
-    return opens if opens > at else None
+    return Owe(what, "staff", only_while=only_while, to=who, not_before=case.policy.off_duty_until(at))
 
 
 def _local(case, at: datetime) -> datetime:
@@ -157,7 +150,7 @@ def _local(case, at: datetime) -> datetime:
 def when_refused(case, asked: Asked, reasons: tuple[Reason, ...]) -> list[FollowUp]:
     """A no to the timer: the owner is asked when somebody is there."""
     off = reasons[0].code == "off_duty"
-    return [MoveTimer(_off_duty_until(case, asked.at))] if off else []
+    return [MoveTimer(case.policy.off_duty_until(asked.at))] if off else []
 
 
 rectification_lifecycle = Lifecycle(

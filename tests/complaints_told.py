@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from flows import complaint_cases
 from flows.advance import advancing
 from flows.complaint_steps import complaint_callbacks, complaint_escalations
+from flows.digests import bundle
 from flows.requests import Advanced, Outcome, Request, Status
 from models import Anomaly, Complaint, ComplaintRound, OutboxMessage, StateChange, Timer
 
@@ -78,8 +79,10 @@ def settled(engine: Engine, at: datetime, *, no: str = NO, shop: str = SHOP, by:
 
 
 def clockwork(engine: Engine, at: datetime, **scope: Any) -> dict[str, int]:
-    """Both complaint flows at this moment: what was done, by trigger."""
+    """Both complaint flows at this moment, and the digests that their deliveries begin with: what was done, by
+    trigger."""
     reports = [step(engine, as_of=at, **scope) for step in (complaint_escalations, complaint_callbacks)]
+    bundle(engine, at)
     assert not any(report.red for report in reports), [report.rows for report in reports]
     return dict(sum((report.triggers for report in reports[1:]), reports[0].triggers))
 

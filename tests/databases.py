@@ -127,7 +127,7 @@ class Databases:
 
 
 TABLES = SQLModel.metadata.tables
-WHEN_WRITTEN = ("recorded_at", "flow_run")  # what two runs of the same story may differ in
+WHEN_WRITTEN = ("recorded_at", "flow_run", "claimed_by")  # what two runs of the same story may differ in
 
 
 def everything(engine: Engine) -> dict[str, list[tuple]]:

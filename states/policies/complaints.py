@@ -16,6 +16,7 @@ from states.policies.complaint_grades import Proposal, Signs, proposed
 from states.policies.complaint_ladders import LadderPolicy, LadderStart, Level
 from states.policies.complaint_reopening import ReopeningPolicy
 from states.policies.complaint_terms import ComplaintFacts, Grade, IntakeClass, Nature, Owed
+from states.policies.moments import utc
 from states.policies.rectifications import RectificationPolicy
 from states.policies.return_words import spoken
 from states.policies.settings import Duration, Line, Policy, write_duration
@@ -130,6 +131,18 @@ class ComplaintPolicy(Policy):
     def graded(self, grade: Grade) -> GradePolicy:
         """Deadlines and ladder of this grade."""
         return getattr(self, grade)
+
+    def is_grave(self, grade: Grade | None) -> bool:
+        """Too grave to wait for anybody's duty hours (rule 98); a mere question, which has no grade, never is."""
+        return grade is not None and not self.graded(grade).ladder.duty_hours
+
+    def on_duty(self, who: str | None, at: datetime, grade: Grade | None, desks: Desks) -> datetime:
+        """From when (UTC) on this colleague may be told of something of this grade, as seen at `at`."""
+        if self.is_grave(grade):
+            return utc(at)
+        levels = self.graded(grade).ladder.levels if grade else ()
+        desk = next((level.desk for level in levels if level.who == who), None)
+        return desks.of(desk).next_open(at, desks.zone)
 
     def deadline(
         self, owed: Owed, rules: InquiryPolicy, start: datetime, pauses: Iterable[Pause], desks: Desks

@@ -187,6 +187,13 @@ class ShopPolicies(Policy):
         """See LadderPolicy.next_notice."""
         return self.complaints.graded(grade).ladder.next_notice(since, told, self.complaint_desks)
 
+    def off_duty_until(
+        self, at: datetime, *, who: str | None = None, grade: Grade | None = None
+    ) -> datetime | None:
+        """See ComplaintPolicy.on_duty; None: this colleague may be told now."""
+        then = self.complaints.on_duty(who, at, grade, self.complaint_desks)
+        return then if then > at else None
+
     def callback_step(self, resolved_at: datetime, calls: Iterable[Call], at: datetime) -> Step:
         """See CallbackPolicy.step."""
         hours = self.complaints.call_hours(self.complaint_desks)

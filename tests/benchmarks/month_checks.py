@@ -91,9 +91,9 @@ def check(engine: Engine, life: Life, number: int) -> Checks:
     _asked(checks, life, rows, number)
     _callbacks(checks, life, rows)
     _ladders(checks, rows)
-    _duty_hours(checks, rows)
+    _duty_hours(checks, life, rows)
     _deadlines(checks, rows)
-    _ends(checks, rows)
+    _ends(checks, life, rows)
     _digests(checks, life, rows)
     return checks
 
@@ -165,7 +165,12 @@ def _asked(checks: Checks, life: Life, rows: Rows, number: int) -> None:
 def _callbacks(checks: Checks, life: Life, rows: Rows) -> None:
     """Rule 100: each resolved round was called back within the seven days, or asked in writing by their end."""
     found, late = Counter(), []
-    left = {(row.case_id, row.owed_at): row.sent_at for row in rows.owed if row.what == "survey"}
+    left = {
+        (row.case_id, row.owed_at): at
+        for row in rows.owed
+        if row.what == "survey"
+        for at in life.left[row.key]
+    }
     for case in rows.cases.values():
         rounds = rows.rounds[case.id]
         for round_, later in zip(rounds, [*rounds[1:], None], strict=True):
@@ -239,14 +244,14 @@ def _takes_up_again(rows: Rows, case_id: int, change: Any) -> bool:
     return by_a_person or change.trigger in BY_THE_CLOCK
 
 
-def _duty_hours(checks: Checks, rows: Rows) -> None:
+def _duty_hours(checks: Checks, life: Life, rows: Rows) -> None:
     """Rule 98: colleagues are told while they are there, but of a crisis at once."""
     outside, grave, staff = [], 0, 0
-    for row in rows.owed:
+    for row, at in ((owed, at) for owed in rows.owed for at in life.left[owed.key]):
         if row.channel != "staff":
             continue
         staff += 1
-        shop, at = rows.shops[row.shop], max(row.owed_at, row.not_before or row.owed_at)
+        shop = rows.shops[row.shop]
         crisis = row.what != "digest" and rows.grades[row.case_id][_number(rows, row)] == "crisis"
         told_in_time = shop.is_there(at) and (
             row.what not in IN_HOURS or shop.calls_on(at.astimezone(ZONE).date())
@@ -302,7 +307,7 @@ def _at(text: str | None) -> datetime | None:
     return text and datetime.fromisoformat(text)
 
 
-def _ends(checks: Checks, rows: Rows) -> None:
+def _ends(checks: Checks, life: Life, rows: Rows) -> None:
     states = Counter(case.state for case in rows.cases.values())
     checks.equal("states: " + ", ".join(f"{s} {n}" for s, n in states.most_common()),
                  set(states) <= {"closed", "answered"}, True)  # fmt: skip
@@ -323,6 +328,9 @@ def _ends(checks: Checks, rows: Rows) -> None:
     checks.say("complaints with 1, 2, 3 … rounds", [rounds[n] for n in range(1, max(rounds) + 1)])
     waiting = [t for t in rows.timers if t.done_at is None and t.cancelled_at is None]
     checks.equal("timers waiting", len(waiting), 0)
+    checks.equal("messages left more than once", sum(len(at) > 1 for at in life.left.values()), 0)
+    unsent = [m for m in rows.owed if not (m.sent_at or m.lapsed_at or m.digest_id)]
+    checks.equal("messages waiting", len(unsent), 0)
     keys = Counter(row.key for row in rows.owed)
     checks.equal("messages, each key once", (len(keys), max(keys.values())), (len(rows.owed), 1))
     history = [[c.number for c in mine] == list(range(1, len(mine) + 1)) for mine in rows.history.values()]
@@ -343,12 +351,14 @@ def _digests(checks: Checks, life: Life, rows: Rows) -> None:
     checks.say("… how many, of how many notices", (len(digests), sum(map(len, of.values()))))
     checks.equal(
         "notices in a digest and sent by themselves",
-        sum(r.sent_at is not None for m in of.values() for r in m),
+        sum(bool(life.left[r.key]) for m in of.values() for r in m),
         0,
     )
     for moment in life.after_stops:
         mine = [d for d in digests if d.owed_at == moment]
-        by_themselves = (r for r in rows.owed if r.channel == "staff" and r.recipient and r.sent_at == moment)
+        by_themselves = (
+            r for r in rows.owed if r.channel == "staff" and r.recipient and moment in life.left[r.key]
+        )
         alone = Counter((row.shop, row.recipient) for row in by_themselves if row.what != "digest")
         told = Counter((d.shop, d.recipient) for d in mine)
         most = max(alone.values(), default=0)

@@ -3,30 +3,35 @@
 Customers turn to us at any hour, about orders and without; some are furious, some write again, thank, come back,
 answer surveys late or never. Colleagues acknowledge soon, late or never, answer, wait for the customer, promise
 calls, bring in others, and forget. The timed steps run every ten minutes, as on the timetable; moments at which
-nothing is due and nobody speaks are passed over. Twice the system stands still; what happens meanwhile is told when it
-is back.
+nothing is due and nobody speaks are passed over. What is owed is delivered each time as always, to a gateway that notes
+it. Twice the system stands still; what happens meanwhile is told when it is back.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Engine, func, or_, select, update
+from sqlalchemy import Engine, func, select
 
 from flows import complaint_cases, order_cases
 from flows.advance import advancing
 from flows.complaint_steps import complaint_callbacks, complaint_escalations
+from flows.gateways import Limits, Owed
+from flows.outbox_delivery import deliver_outbox
+from flows.outbox_rows import unsent
 from flows.requests import Outcome, Request, Status
 from models import Order, OutboxMessage, Timer
-from models.database import reading, transaction
+from models.database import reading
 from states.orders import fact_key
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -71,6 +76,7 @@ class Life:
     failed: list[Outcome] = field(default_factory=list)
     every: timedelta = EVERY
     red: list[Any] = field(default_factory=list)
+    left: dict[str, list[datetime]] = field(default_factory=lambda: defaultdict(list))  # messages, by key
     after_stops: list[datetime] = field(default_factory=list)  # the first run after each
     moments: int = 0
 
@@ -188,7 +194,7 @@ class Month:
     # -- the clock -----------------------------------------------------------------------------------
 
     def _moments(self) -> Iterator[datetime]:
-        """Every tenth minute at which something is due or somebody has spoken."""
+        """Every tenth minute at which something is due, may leave, or somebody has spoken."""
         last = self.begins_at - self.every
         while (wanted := self._next()) is not None and wanted < LAST_MOMENT:
             steps = max(-((self.begins_at - wanted) // self.every), (last - self.begins_at) // self.every + 1)
@@ -200,12 +206,14 @@ class Month:
             yield moment
 
     def _next(self) -> datetime | None:
-        c = TIMERS.c
+        c, o = TIMERS.c, OUTBOX.c
         mine = (c.case_kind == "complaint", c.done_at.is_(None), c.cancelled_at.is_(None))
         with reading(self.engine) as connection:
             due = connection.scalar(select(func.min(c.due_at)).where(*mine))
+            waits = func.coalesce(o.retry_at, o.not_before)
+            leaves = connection.scalar(select(func.min(waits)).where(unsent(o), o.digest_id.is_(None)))
         coming = self._coming[0][0] if self._coming else None
-        return min((at for at in (due, coming) if at), default=None)
+        return min((at for at in (due, leaves, coming) if at), default=None)
 
     def _tell(self, moment: datetime) -> None:
         asked = []
@@ -244,12 +252,18 @@ class Month:
                     self._follow(row["no"], did["trigger"], did["state"], moment)
 
     def _deliver(self, moment: datetime) -> None:
-        """What is owed by now is sent, as the minute-by-minute delivery does."""
-        o = OUTBOX.c
-        due = (o.sent_at.is_(None), o.digest_id.is_(None), o.owed_at <= moment)
-        with transaction(self.engine) as connection:
-            on_duty = or_(o.not_before.is_(None), o.not_before <= moment)
-            connection.execute(update(OUTBOX).where(*due, on_duty).values(sent_at=moment))
+        async def taken(owed: Owed) -> None:
+            self.life.left[owed.key].append(moment)
+
+        noted = SimpleNamespace(name="noted", limits=Limits(at_once=200, per_second=1e6), deliver=taken)
+
+        @asynccontextmanager
+        async def gateways() -> AsyncIterator[Any]:
+            yield SimpleNamespace(of=lambda owed: noted)
+
+        report = deliver_outbox(self.engine, as_of=moment, gateways=gateways, clock=lambda: moment)
+        if report.red:
+            self.life.red.append(report)
 
     # -- what people do about it ---------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from complaints_told import SAID_AT, clockwork, complain, complaint_owed, done
 from orders_told import A_MINUTE, A_SECOND, moment, rows
 from sqlalchemy import event, update
 
+from flows import clock
 from flows.complaint_steps import complaint_escalations
 from flows.digests import bundle
 from flows.outbox_delivery import deliver_outbox
@@ -73,6 +74,7 @@ def test_two_runs_at_the_same_moment_make_one_digest(engine):
     for number in range(6):
         complain(engine, no=str(number))
     complaint_escalations(engine, as_of=SAID_AT)
+    assert bundle(engine, SAID_AT) == 1
     assert bundle(engine, SAID_AT) == 0
     assert len(digests(engine)) == 1
 
@@ -94,7 +96,7 @@ def owe(engine, number, *, to=ON_CALL, shop="bag-studio", **told):
     usual |= {"only_while": [], "payload": {}, **told}
     with engine.begin() as connection:
         notices = [
-            {**usual, "key": f"{shop}/{to}/{before + n}", "text": usual["what"]} for n in range(number)
+            {"text": usual["what"], **usual, "key": f"{shop}/{to}/{before + n}"} for n in range(number)
         ]
         insert_all(connection, OutboxMessage.__table__, notices)
 
@@ -140,16 +142,45 @@ def test_what_was_sent_or_given_up_is_in_no_digest(engine):
     assert bundle(engine, SAID_AT) == 0
 
 
+def test_what_the_other_sweeps_find_within_three_minutes_joins_it_and_then_it_leaves(engine):
+    """After a stop all sweeps are late at once, and each delivers what it owes."""
+    complain(engine)
+    owe(engine, 6)
+    assert bundle(engine, SAID_AT) == 1
+    [digest] = digests(engine)
+    assert digest.not_before == SAID_AT + 3 * A_MINUTE
+    owe(engine, 1, text="第七条")
+    assert bundle(engine, SAID_AT + 3 * A_MINUTE - A_SECOND) == 0
+    [grown] = digests(engine)
+    assert (grown.key, grown.not_before, grown.payload) == (digest.key, digest.not_before, {"count": 7})
+    assert grown.text.count("customer_wrote") == 6
+    assert "第七条" in grown.text
+    assert {row.digest_id for row in rows(engine, OutboxMessage, what="customer_wrote")} == {digest.id}
+
+
 def test_no_notice_is_in_two_digests(engine):
     complain(engine)
     owe(engine, 7)
     assert bundle(engine, SAID_AT) == 1
     owe(engine, 6)
-    assert bundle(engine, SAID_AT + A_MINUTE) == 1
+    assert bundle(engine, SAID_AT + 3 * A_MINUTE) == 1
     first, second = digests(engine)
     told = rows(engine, OutboxMessage, what="customer_wrote")
     assert [row.digest_id for row in told] == [first.id] * 7 + [second.id] * 6
+    owe(engine, 5)  # neither of them gathers any more
+    assert bundle(engine, SAID_AT + 6 * A_MINUTE) == 0
+
+
+def test_what_a_delivery_has_begun_to_send_takes_in_nothing_more(engine):
+    complain(engine)
+    owe(engine, 6)
+    bundle(engine, SAID_AT)
+    with transaction(engine) as connection:
+        tried = {"attempts": 1, "misses": 1, "answer": "not now"}
+        connection.execute(update(OUTBOX).where(OUTBOX.c.what == "digest").values(tried))
+    owe(engine, 1)
     assert bundle(engine, SAID_AT + A_MINUTE) == 0
+    assert digests(engine)[0].payload == {"count": 6}
 
 
 def test_of_several_runs_at_once_each_notice_is_in_one_digest(engine):
@@ -170,21 +201,67 @@ def test_of_several_runs_at_once_each_notice_is_in_one_digest(engine):
     assert [digest.payload for digest in digests(engine)] == [{"count": 3_000}]
 
 
-def test_a_digest_waits_for_the_desk_like_what_it_tells(engine):
+def test_a_run_that_comes_while_another_makes_the_digest_adds_to_it(engine):
     complain(engine)
-    owe(engine, 6)  # told late, in the night after a stop of the system
-    bundle(engine, moment("03-03 23:30"))
-    assert digests(engine)[0].not_before == moment("03-04 10:00")
+    owe(engine, 6)
+    second, met = Thread(target=lambda: bundle(engine, SAID_AT)), []
+
+    def meanwhile(connection, cursor, statement, *_) -> None:
+        if statement.startswith("INSERT INTO outbox") and not met:
+            met.append(statement)
+            if engine.dialect.name == "postgresql":  # SQLite has one writer
+                owe(engine, 6)
+            second.start()
+            second.join(timeout=0.5)  # it would be through by then
+
+    event.listen(engine, "before_cursor_execute", meanwhile)
+    bundle(engine, SAID_AT)
+    event.remove(engine, "before_cursor_execute", meanwhile)
+    second.join(timeout=60)
+    in_it = {"postgresql": 12, "sqlite": 6}[engine.dialect.name]
+    assert [digest.payload for digest in digests(engine)] == [{"count": in_it}]
+
+
+@pytest.mark.parametrize(
+    ("at", "made"),
+    [("03-03 10:00", 1), ("03-03 09:59:59", 0), ("03-03 18:59:59", 1), ("03-03 19:00", 0)],
+)
+def test_who_is_off_duty_gets_no_digest(engine, at, made):
+    complain(engine)
+    owe(engine, 6, owed_at=moment("03-02 09:00"))
+    assert bundle(engine, moment(at)) == made
+
+
+def test_just_before_the_desk_closes_a_digest_gathers_nothing_and_need_not_wait_until_the_morning(engine):
+    complain(engine)
+    owe(engine, 6)
+    bundle(engine, moment("03-03 18:58"))
+    assert digests(engine)[0].not_before == moment("03-03 18:58")
+
+
+def test_at_night_a_crisis_is_told_at_once_and_the_rest_in_the_morning(engine):
+    complain(engine)
+    complain(engine, no="2-C1", nature="safety")
+    owe(engine, 6)
+    owe(engine, 6, case_id=2, what="complaint_crisis")
+    assert bundle(engine, moment("03-03 23:30")) == 1
+    [digest] = digests(engine)
+    assert (digest.not_before, digest.payload) == (None, {"count": 6})
+    assert "customer_wrote" not in digest.text
+    assert bundle(engine, moment("03-04 10:00")) == 1
 
 
 def test_a_crisis_leads_the_digest_and_lets_it_leave_at_once(engine):
     complain(engine)
     complain(engine, no="2-C1", nature="safety")
     owe(engine, 6)
+    bundle(engine, SAID_AT)
     owe(engine, 1, case_id=2, what="complaint_crisis")
-    bundle(engine, moment("03-03 23:30"))
+    began = clock.now()
+    bundle(engine, SAID_AT + A_MINUTE)
     [digest] = digests(engine)
-    assert digest.not_before is None
+    assert (digest.case_id, digest.not_before, digest.payload) == (2, None, {"count": 7})
+    assert digest.recorded_at >= began  # so that the run that owed it sends it
     assert digest.text.index("complaint_crisis") < digest.text.index("customer_wrote")
 
 
