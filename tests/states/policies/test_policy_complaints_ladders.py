@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from states.policies.complaint_desks import Desks
 from states.policies.complaint_ladders import LadderPolicy
+from states.policies.complaint_terms import Grade
+from states.policies.complaints import ComplaintPolicy
 from states.policies.hours import OpeningHours
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -180,3 +182,26 @@ def test_later_levels_are_told_later_in_their_duty_hours_and_none_after_the_ackn
     for notice in notices:
         desk = DESKS.of(ladder.levels[notice.level - 1].desk)
         assert not ladder.duty_hours or desk.is_open(notice.at, ZONE)
+
+
+@pytest.mark.parametrize(
+    ("who", "now", "then"),
+    [
+        ("lead", "2 18:30", "2 18:30"),  # the agents' desk is there until seven
+        ("manager", "2 17:59", "2 17:59"),
+        ("manager", "2 18:00", "3 09:00"),  # the office has gone
+        ("somebody else", "2 18:30", "2 18:30"),  # who is on no level keeps the usual desk's hours
+        ("somebody else", "2 19:00", "3 10:00"),
+    ],
+)
+def test_each_is_told_in_the_hours_of_the_desk_of_their_own_level(who, now, then):
+    general = ComplaintPolicy().general.model_copy(update={"ladder": UP})
+    policy = ComplaintPolicy(general=general)
+    assert policy.on_duty(who, at(now), Grade.GENERAL, DESKS) == at(then)
+
+
+def test_of_what_is_too_grave_to_wait_everybody_may_be_told_at_any_hour():
+    crisis = ComplaintPolicy().crisis.model_copy(update={"ladder": CRISIS})
+    policy = ComplaintPolicy(crisis=crisis)
+    assert policy.on_duty("manager", at("7 23:30"), Grade.CRISIS, DESKS) == at("7 23:30")
+    assert policy.on_duty("manager", at("7 23:30"), None, DESKS) == at("8 10:00")  # a mere question is not
