@@ -15,7 +15,7 @@ from flows.dispatch_cutoff import Batch, CutoffReport
 from flows.flow_runs import started_by_itself
 from flows.gateways.payments import URL
 from flows.order_import import ImportReport
-from flows.outbox_delivery import DIED, DeliveryReport, Line
+from flows.outbox_delivery import DIED, DeliveryReport
 from flows.refunds import RefundReport
 from flows.sweep import SweepReport
 from flows.sync_orders import SyncReport
@@ -42,7 +42,8 @@ def publish_refunds(report: RefundReport) -> str:
 def publish_delivery(report: DeliveryReport) -> str:
     """What became of the messages, destination by destination, and each that could not be sent; an event for those
     that were given up."""
-    _publish("outbox", [_line(name, line) for name, line in sorted(report.lines.items())], report.told)
+    lines = [{"destination": name, **line.told(report.as_of)} for name, line in sorted(report.lines.items())]
+    _publish("outbox", lines, report.told)
     _publish("outbox-not-sent", map(_not_sent, report.rows), "Not sent, each with the reason.")
     for destination, died in _by_destination(report.died).items():
         resource = {
@@ -122,11 +123,6 @@ def _refunds(count: int) -> str:
 
 def _counted(counts: dict[str, int]) -> str:
     return ", ".join(f"{value} {name}" for name, value in counts.items())
-
-
-def _line(name: str, line: Line) -> dict:
-    told = line.as_dict()
-    return {"destination": name, **told, "oldest_at": told["oldest_at"] or ""}
 
 
 def _not_sent(row: dict) -> dict:

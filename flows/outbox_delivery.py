@@ -65,6 +65,12 @@ class Line:
         """The shape that scripts rely on."""
         return {**vars(self), "oldest_at": self.oldest_at and self.oldest_at.isoformat()}
 
+    def told(self, as_of: datetime) -> dict[str, Any]:
+        """As people read it: how long the oldest had waited, not since when by whose clock."""
+        waited = as_of - self.oldest_at if self.oldest_at else ""
+        counts = {name: value for name, value in vars(self).items() if name != "oldest_at"}
+        return {**counts, "waited": str(waited).partition(".")[0]}
+
 
 @dataclass
 class DeliveryReport(SweepReport):

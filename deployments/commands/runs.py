@@ -119,9 +119,9 @@ def run(
 def _show_delivery(report: SweepReport) -> None:
     """Nothing, where nothing was delivered."""
     if isinstance(report, DeliveryReport) and report.lines:
-        lines = [(name, *line.as_dict().values()) for name, line in sorted(report.lines.items())]
+        lines = [(name, *line.told(report.as_of).values()) for name, line in sorted(report.lines.items())]
         columns = ("destination", "已发 sent", "不再成立 lapsed", "改期 postponed", "放弃 dead", "退回 put back",
-                   "待发 waiting", "oldest")  # fmt: skip
+                   "待发 waiting", "暂留 held", "等了 waited")  # fmt: skip
         output.as_table("发件 Outbox", columns, lines)
         output.say(report.told)
 

@@ -11,6 +11,7 @@ from orders_told import PAID_AT, RECEIVER, SHOP
 from other_side import DOWN, NORMAL, OtherSide, rejects
 from outbox_told import deliver, messages, orders, owe, posting, states
 
+from deployments import output
 from deployments.cli import run
 from flows.clock import now
 from flows.outbox_claims import LEASE
@@ -70,6 +71,19 @@ def test_people_read_the_same(died, capsys):
     screen = capsys.readouterr().out
     for word in ("bag-studio", "放弃 dead", "对方拒绝"):
         assert word in screen
+
+
+def test_a_run_says_of_each_destination_how_much_left_and_how_long_the_oldest_had_waited(
+    engine, capsys, monkeypatch
+):
+    monkeypatch.setattr(output.console, "width", 200)
+    owe(engine, orders(engine, 1), owed_at=now() - timedelta(days=2))
+    assert run(["run", "deliver-outbox", "--dry-run"]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    [head] = [row for row in printed if "destination" in row]
+    [line] = [row for row in printed if f"{SHOP}/buyer" in row]
+    assert all(cell.strip() for cell in head.split("┃")[1:-1]), "a count without a heading"
+    assert line.rstrip("│ ").endswith("2 days, 0:00:00")
 
 
 def test_one_is_shown_whole_by_key_or_id_without_telephone_numbers(died, told):
