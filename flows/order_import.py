@@ -22,11 +22,11 @@ from flows.policy_store import current_policy
 from flows.requests import Outcome, Request, Status
 from models import Order, StateChange
 from models.database import home, reading
+from states.order_guards import PLATFORM
 from states.orders import OrderState, fact_key
 
 ORDERS, HISTORY = Order.__table__, StateChange.__table__
 CHUNK = 1000  # facts told in one transaction
-PLATFORM = "platform"
 RANK = {
     t: n for n, t in enumerate(("place", "hold", "amend", "pay", "ship_part", "ship", "deliver", "confirm"))
 }

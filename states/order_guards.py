@@ -27,7 +27,8 @@ from states.order_reasons import (
 from states.reasons import Reason
 
 MACHINE = "audit"  # who verifies when no person has to
-NOBODY = ("", MACHINE, "timer", "platform", "operator")  # actors that are no named person
+PLATFORM = "platform"  # who tells what the shop platform knows
+NOBODY = ("", MACHINE, "timer", PLATFORM, "operator")  # actors that are no named person
 
 
 def rung_not_due(order, asked: Asked) -> Iterable[Reason]:

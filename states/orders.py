@@ -23,6 +23,7 @@ from states.follow_ups import (
 from states.lifecycle import BEFORE, SAME, Asked, Change, Lifecycle, Waits
 from states.order_guards import (
     MACHINE,
+    PLATFORM,
     already_shipped,
     audit_findings,
     cancelled_since,
@@ -334,6 +335,11 @@ def _after_shipping(order, change: Change) -> list[FollowUp]:
     rows = [Note(shipped_though_held(h.reason), key=h.reason) for h in holds_open(order, change.at)]
     if change.source != change.dest:
         rows += [Owe("shipped", "buyer", only_while=(S.SHIPPED,))]
+    if (
+        change.facts.get("waybill") and change.by != PLATFORM
+    ):  # the platform has to be told the parcel (rule 44)
+        parcel = {name: change.facts.get(name) for name in ("waybill", "carrier")}
+        rows += [Owe("shipment", "platform", parcel)]
     return rows
 
 

@@ -508,6 +508,17 @@ def test_a_shipped_order_tells_its_buyer_the_waybill(state):
     assert noted(rows) == []
 
 
+def test_a_waybill_that_the_platform_did_not_tell_itself_is_uploaded_to_it():
+    """Rule 44: at once, and each parcel once more."""
+    order = an_order(S.RELEASED)
+    _, rows = decide(order, "ship", CUTOFF, by="lin", waybill="SF1", carrier="顺丰")
+    assert Owe("shipment", "platform", {"waybill": "SF1", "carrier": "顺丰"}) in rows
+    _, rows = decide(order, "ship", CUTOFF + AN_HOUR, by="operator", waybill="SF2")
+    assert rows == [Owe("shipment", "platform", {"waybill": "SF2", "carrier": None})]
+    _, rows = decide(an_order(S.RELEASED), "ship", CUTOFF, by="lin")
+    assert whats(rows) == [("shipped", "buyer")]
+
+
 @pytest.mark.parametrize(
     ("state", "surprise"),
     [(S.UNPAID, "shipped_unpaid"), (S.CANCELLED, "shipped_though_over"), (S.REFUNDED, "shipped_though_over")],
