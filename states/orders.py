@@ -335,9 +335,7 @@ def _after_shipping(order, change: Change) -> list[FollowUp]:
     rows = [Note(shipped_though_held(h.reason), key=h.reason) for h in holds_open(order, change.at)]
     if change.source != change.dest:
         rows += [Owe("shipped", "buyer", only_while=(S.SHIPPED,))]
-    if (
-        change.facts.get("waybill") and change.by != PLATFORM
-    ):  # the platform has to be told the parcel (rule 44)
+    if change.facts.get("waybill") and change.by != PLATFORM:  # what it told itself it knows (rule 44)
         parcel = {name: change.facts.get(name) for name in ("waybill", "carrier")}
         rows += [Owe("shipment", "platform", parcel)]
     return rows
