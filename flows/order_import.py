@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -218,6 +218,11 @@ class Known:
     facts: dict[str, tuple[datetime, dict]] = field(default_factory=dict)
     told: dict[str, set[str]] = field(default_factory=dict)  # digests of the values heard, by field
 
+    @property
+    def is_ours(self) -> bool:
+        """Placed by ourselves, such as for goods sent anew: nobody has told it."""
+        return "place" in self.facts and "told" not in self.facts["place"][1]
+
     def has_been_told(self, request: Request) -> bool:
         """Told before and no different: nothing that `advance` would have to look at."""
         if request.key not in self.facts:
@@ -243,10 +248,21 @@ def known_orders(connection: Connection, shop: str, numbers: Iterable[str]) -> d
         order.facts[key] = (at, facts)
         for name, digest in facts.get("told", {}).items():
             order.told.setdefault(name, set()).add(digest)
+    _as_they_are(connection, shop, {no: order for no, order in found.items() if order.is_ours})
     return found
 
 
-def told(details: dict[str, Any]) -> dict[str, str]:
+def _as_they_are(connection: Connection, shop: str, ours: dict[str, Known]) -> None:
+    """Who tells an order of ours as it stands here changes nothing."""
+    if ours:
+        columns = [ORDERS.c[name] for name in ("amount_fen", *AMENDABLE)]
+        stored = select(ORDERS.c.no, *columns).where(ORDERS.c.shop == shop, ORDERS.c.no.in_(ours))
+        for row in connection.execute(stored).mappings():
+            for name, digest in told(row).items():
+                ours[row["no"]].told.setdefault(name, set()).add(digest)
+
+
+def told(details: Mapping[str, Any]) -> dict[str, str]:
     """Which values a row names, as digests: enough to see a change, not enough to read a person."""
     named = {k: details.get(k) for k in ("amount_fen", *AMENDABLE)}
     return {k: _digest(str(v)) for k, v in named.items() if v is not None}

@@ -14,6 +14,8 @@ from orders_told import (
     holds,
     moment,
     order,
+    paid,
+    placed,
     rows,
     steps,
     tell,
@@ -125,6 +127,17 @@ def test_only_what_had_happened_by_then_is_told(engine, tmp_path):
     assert triggers(engine) == ["place"]
     import_orders(engine, file, SHOP, until=moment("03-02 10:20"))
     assert triggers(engine) == ["place", "pay", "verify"]
+
+
+def test_an_order_that_we_placed_ourselves_is_not_amended_by_who_tells_it_as_it_is(engine, tmp_path):
+    told = {"amount_fen": 0, "placed_at": "2026-03-02 10:00:00", "paid_at": "2026-03-02 10:00:00"}
+    tell(engine, placed(at=moment("03-02 10:00"), amount_fen=0), paid(at=moment("03-02 10:00"), amount_fen=0))
+    before = triggers(engine)
+    assert import_orders(engine, a_file(tmp_path, a_row(**told)), SHOP).changed == 0
+    assert triggers(engine) == before
+    elsewhere = a_file(tmp_path, a_row(**told, address="上海市浦东新区世纪大道 1 号"), name="moved.csv")
+    assert [import_orders(engine, elsewhere, SHOP).changed for _ in range(2)] == [1, 0]
+    assert triggers(engine) == [*before, "amend", "verify"]
 
 
 def test_a_new_address_is_an_amendment_once_and_the_old_file_does_not_turn_it_back(engine, tmp_path):
