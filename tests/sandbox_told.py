@@ -11,10 +11,8 @@ In a thread of the test's own process; `Sandbox(apart=True)` is a process of its
 
 from __future__ import annotations
 
-import asyncio
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -22,78 +20,41 @@ from typing import Any
 import httpx
 
 from deployments.sandbox import signing
-from deployments.sandbox.app import Server
-from deployments.sandbox.secrets import Secrets
-from deployments.sandbox.world import World
+from deployments.sandbox.alongside import PATIENCE, Alongside
+from states.errors import OutsideFailed
 
 ROOT = Path(__file__).parents[1]
-PATIENCE = 20  # seconds for it to start, to end, and to push what waits
 
 
-class Sandbox:
+class Sandbox(Alongside):
     """One outside world; everything in it is gone at the end, unless it is kept in a `file`."""
 
     def __init__(self, file: Path | None = None, *, apart: bool = False) -> None:
-        self.secrets = Secrets()
-        self._file, self._apart = file, apart
-        self._process: subprocess.Popen[str] | None = None
-        self._thread: threading.Thread | None = None
+        super().__init__(file)
+        self._apart = apart
 
-    def __enter__(self) -> Sandbox:
-        self.url = self._start_process() if self._apart else self._start_thread()
-        self.client = httpx.Client(base_url=self.url, timeout=PATIENCE, trust_env=False)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.client.close()
-        if self._process:
-            self._process.terminate()
-            self._process.wait(PATIENCE)
-            self._process.stdout.close()
-        if self._thread:
-            self._server.should_exit = True
-            self._thread.join(PATIENCE)
-            self._world.close()
-
-    def _start_thread(self) -> str:
-        self._world = World(self.secrets, self._file)
-        self._server = Server(self._world)
-        self._server.listen()
-        self._thread = threading.Thread(
-            target=lambda: asyncio.run(self._server.serve_listening()), daemon=True
-        )
-        self._thread.start()
-        return self._server.url
-
-    def _start_process(self) -> str:
+    def _begin(self) -> str:
+        if not self._apart:
+            return super()._begin()
         command = [sys.executable, "-c", "from deployments.cli import main; main()", "sandbox", "--port", "0"]
         command += ["--file", str(self._file)] if self._file else ["--fresh"]
         self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         return self._process.stdout.readline().split()[-1]
+
+    def _end(self) -> None:
+        if not self._apart:
+            super()._end()
+            return
+        self._process.terminate()
+        self._process.wait(PATIENCE)
+        self._process.stdout.close()
 
     def kill(self) -> None:
         """As a machine that goes dark: only with `apart`."""
         self._process.kill()
         self._process.wait(PATIENCE)
 
-    # -- what kefu must know -----------------------------------------------------------------------
-
-    def environment(self) -> dict[str, str]:
-        """Its addresses and secrets, as kefu reads them."""
-        names = {f"KEFU_{name.upper()}": getattr(self.secrets, name) for name in Secrets.__slots__}
-        return names | {
-            "KEFU_PLATFORM_URL": f"{self.url}/platform",
-            "KEFU_PAYMENTS_URL": f"{self.url}/payments",
-            "KEFU_KUAIDI100_URL": f"{self.url}/carrier",
-            "KEFU_SMS_URL": f"{self.url}/sms",
-            "KEFU_STAFF_URLS": f"{self.url.replace('http:', 'json:')}/staff/notify",
-        }
-
     # -- what buyers, warehouse and couriers do -----------------------------------------------------
-
-    def place(self, *orders: dict[str, Any]) -> list[str]:
-        """All of them, or none."""
-        return self.control("POST", "/orders", {"orders": list(orders)})["placed"]
 
     def make_up(self, shop: str, count: int = 1, *, paid: bool = False, seed: int = 1) -> list[str]:
         return self.control(
@@ -102,13 +63,6 @@ class Sandbox:
 
     def order(self, no: str) -> dict[str, Any]:
         return next(order for order in self.orders() if order["no"] == no)
-
-    def orders(self) -> list[dict[str, Any]]:
-        return self.control("GET", "/orders?limit=100000")["orders"]
-
-    def act(self, no: str, what: str, **told: Any) -> dict[str, Any]:
-        """pay, cancel, depart, sign, confirm or complain."""
-        return self.control("POST", f"/orders/{no}/{what}", told)
 
     def empty_the_warehouse(self) -> list[dict[str, Any]]:
         """Everything let go leaves."""
@@ -129,18 +83,10 @@ class Sandbox:
         """How often each fault has struck."""
         return self.control("GET", "/faults")["met"]
 
-    def set_clock(self, now: str | None, pace: float = 0) -> None:
-        self.control("PUT", "/clock", {"now": now, "pace": pace})
-
     def push_to(self, url: str | None) -> None:
         self.control("PUT", "/receiver", {"url": url})
 
     # -- what has become of it ----------------------------------------------------------------------
-
-    def effects(self, party: str | None = None, outcome: str | None = None) -> list[dict[str, Any]]:
-        """The ledger: all that was done (or refused, pending, not_now), in the order it was first asked for."""
-        wanted = {name: value for name, value in (("party", party), ("outcome", outcome)) if value}
-        return self.client.get("/control/ledger", params=wanted).raise_for_status().json()["effects"]
 
     def events(self) -> list[dict[str, Any]]:
         """The newest first."""
@@ -155,9 +101,10 @@ class Sandbox:
 
     def control(self, method: str, path: str, told: Any = None) -> dict[str, Any]:
         """The control API itself; what it refuses is an error of the test."""
-        answer = self.client.request(method, f"/control{path}", json=told)
-        assert answer.is_success, answer.text
-        return answer.json()
+        try:
+            return super().control(method, path, told)
+        except OutsideFailed as no:
+            raise AssertionError(str(no)) from None
 
     # -- asking it as kefu would --------------------------------------------------------------------
 

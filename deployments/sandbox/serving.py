@@ -28,19 +28,22 @@ def serve(port: int, file: Path | None, *, fresh: bool = False, say: Callable[[s
         world.close()
 
 
-def _how_to_reach(url: str, secrets: Secrets) -> list[str]:
-    """The addresses, and those secrets that are only words for playing."""
-    play = Secrets()
-    shown = {
+def settings(url: str, secrets: Secrets) -> dict[str, str]:
+    """The addresses and secrets of a sandbox, as kefu reads them from its environment."""
+    return {
         "KEFU_PLATFORM_URL": f"{url}/platform",
         "KEFU_PAYMENTS_URL": f"{url}/payments",
         "KEFU_KUAIDI100_URL": f"{url}/carrier",
         "KEFU_SMS_URL": f"{url}/sms",
         "KEFU_STAFF_URLS": f"{url.replace('http:', 'json:')}/staff/notify",
+        **{f"KEFU_{name.upper()}": getattr(secrets, name) for name in Secrets.__slots__},
     }
-    for name in Secrets.__slots__:
-        if getattr(secrets, name) == getattr(play, name):
-            shown[f"KEFU_{name.upper()}"] = getattr(play, name)
+
+
+def _how_to_reach(url: str, secrets: Secrets) -> list[str]:
+    """The addresses, and those secrets that are only words for playing."""
+    play = settings(url, Secrets())
+    shown = {name: value for name, value in settings(url, secrets).items() if value == play[name]}
     return [
         f"sandbox at {url}",
         f"控制台 control page: {url}/control   OpenAPI: {url}/docs",
