@@ -15,16 +15,13 @@ from rich.table import Table
 from sqlalchemy import select
 
 from deployments.demo_complaints import complaints_table, first_complaint, work_at_the_complaints_desk
-from deployments.demo_returns import (
-    first_case,
-    how_to_pay,
-    keep_from_the_outside_world,
-    returns_table,
-    work_at_the_desk,
-)
+from deployments.demo_departures import departures, departures_table
+from deployments.demo_returns import first_case, returns_table, work_at_the_desk
+from deployments.demo_world import keep_from_the_real_world, kept_in, live_until
 from deployments.running import deploy, prepare, serve, server
 from deployments.sample_stories import SHOPS
 from deployments.samples import ZONE, latest_full_day, orders_of, write_samples
+from deployments.sandbox.alongside import Alongside
 from flows import clock
 from models import Order
 from models.database import engine_from_env, home, reading
@@ -45,29 +42,42 @@ def demo(*, once: bool = False, port: int | None = None) -> None:
     """Run the demonstration in a home of its own, `.kefu/demo`; ends after the tables when `once`."""
     os.environ["KEFU_HOME"] = str(home() / "demo")
     os.environ.pop("KEFU_DATABASE_URL", None)  # a demonstration has no business in a real database
-    keep_from_the_outside_world(_say)
+    keep_from_the_real_world(_say)
     day = latest_full_day(clock.now())
-    prepare(say=_say)
-    exports = write_samples(home() / "samples", day)
-    with server(port, say=_say) as running:
-        deploy(running.api_url, paused=True)  # today's sweeps would act on the orders ahead of that day's
+    with Alongside(kept_in(day)) as world:
+        os.environ |= world.environment()
+        prepare(say=_say)
+        exports = write_samples(home() / "samples", day)
+        with server(port, say=_say) as running:
+            deploy(running.api_url, paused=True)  # today's sweeps would act on the orders ahead of that day's
 
-        def a_day() -> bool:
-            from deployments.timetable import set_paused
+            def a_day() -> bool:
+                _show(day, list(_live_through(day, exports, world)), running.url, world)
+                if not once:
+                    _go_on(world)
+                return not once
 
-            _show_runs(day, list(_live_through(day, exports)), running.url)
-            _show_orders(day)
-            console.print(returns_table(engine_from_env(), day))
-            console.print(complaints_table(engine_from_env(), day))
-            console.print("kefu explain NUMBER tells why, with KEFU_HOME=.kefu/demo", style="dim")
-            how_to_pay(_say)
-            _say(f"\nThe operators' window: {running.url}")
-            if not once:
-                set_paused(False)
-                _say("The timetable runs now; Ctrl-C ends it.")
-            return not once
+            serve(running, meanwhile=a_day, say=_say)
 
-        serve(running, meanwhile=a_day, say=_say)
+
+def _show(day: date, runs: list[Ran], url: str, world: Alongside) -> None:
+    engine = engine_from_env()
+    _show_runs(day, runs, url)
+    _show_orders(day)
+    console.print(returns_table(engine, day))
+    console.print(complaints_table(engine, day))
+    console.print(departures_table(departures(engine, world)))
+    console.print("kefu explain NUMBER 说明原因 / tells why, with KEFU_HOME=.kefu/demo", style="dim")
+    _say(f"\n沙箱平台 The sandbox platform: {world.url}/control")
+    _say(f"操作窗口 The operators' window: {url}")
+
+
+def _go_on(world: Alongside) -> None:
+    from deployments.timetable import set_paused
+
+    world.set_clock(None, 1)
+    set_paused(False)
+    _say("时间表已启动,Ctrl-C 结束 / The timetable runs now; Ctrl-C ends it.")
 
 
 @dataclass(frozen=True)
@@ -81,17 +91,15 @@ class Ran:
     id: str
 
 
-def _live_through(day: date, exports: dict[str, Path]) -> Iterator[Ran]:
-    """At each moment: what the desk was told by then, what the platform's export says by then, then what is due."""
+def _live_through(day: date, exports: dict[str, Path], world: Alongside) -> Iterator[Ran]:
+    """At each moment: what had happened by then outside, what the desks were told, what the bags' export and the
+    kitchen's platform say, then what is due."""
     for moment in _moments(day):
         as_of = moment.isoformat()
+        live_until(world, day, moment)
         work_at_the_desk(engine_from_env(), day, moment, _say)
         work_at_the_complaints_desk(engine_from_env(), day, moment, _say)
-        imports = [
-            ("import-orders/by-hand", {"file": str(path), "shop": shop, "until": as_of})
-            for shop, path in exports.items()
-        ]
-        yield from _run(imports)
+        yield from _take_in(exports, as_of, in_both_ways=moment.date() > day)
         if (shop := CUTOFFS.get(moment.time())) and moment.date() == day:
             yield from _run([(f"dispatch-cutoff/{shop}", {"as_of": as_of})])
         if moment.date() > day:
@@ -104,9 +112,20 @@ def _live_through(day: date, exports: dict[str, Path]) -> Iterator[Ran]:
             yield from _run([("complaint-case/by-hand", {"case_no": case_no, "shop": shop, "as_of": as_of})])
             bulletin = {"shop": shop, "first_day": f"{day}", "last_day": f"{day}", "as_of": as_of}
             yield from _run([("complaint-bulletin/by-hand", bulletin)])
-            yield from _run(
-                [(f"{step}/by-hand", {"as_of": as_of}) for step in ("sync-orders", "deliver-outbox")]
-            )
+            yield from _run([("deliver-outbox/by-hand", {"as_of": as_of})])
+
+
+def _take_in(exports: dict[str, Path], as_of: str, *, in_both_ways: bool) -> Iterator[Ran]:
+    """The bags' orders from Taobao's export, the kitchen's from its platform; what is told both ways is one fact."""
+    files = [
+        ("import-orders/by-hand", {"file": str(path), "shop": shop, "until": as_of})
+        for shop, path in exports.items()
+    ]
+    if in_both_ways:
+        yield from _run(files)
+        yield from _run([("sync-orders/by-hand", {"as_of": as_of})])
+    else:
+        yield from _run([files[0], ("sync-orders/by-hand", {"shop": "urumqi-kitchen", "as_of": as_of})])
 
 
 def _moments(day: date) -> Iterator[datetime]:
@@ -140,7 +159,12 @@ def _ended(client: Any, name: str, parameters: dict[str, Any], run: Any) -> Ran:
 
 def _show_runs(day: date, runs: list[Ran], url: str) -> None:
     table = Table(
-        "flow", "as of", "state", "what happened", title=f"The timed steps of {day}", title_justify="left"
+        "flow",
+        "as of",
+        "state",
+        "what happened",
+        title=f"定时步骤 The timed steps of {day}",
+        title_justify="left",
     )
     for run in runs:
         link = f"[link={url}/runs/flow-run/{run.id}]{run.flow}[/link]"
@@ -153,8 +177,11 @@ def _show_runs(day: date, runs: list[Ran], url: str) -> None:
 
 
 def _without_zeros(said: str) -> str:
-    told = (part for part in said.split(", ") if not part.startswith(("0 ", "0.00 ")))
-    return ", ".join(told) or "nothing was due"
+    told = (
+        ", ".join(count for count in part.split(", ") if not count.startswith(("0 ", "0.00 ")))
+        for part in said.split("; ")
+    )
+    return "; ".join(filter(None, told)) or "没有到期的 nothing was due"
 
 
 def _show_orders(day: date) -> None:
@@ -168,7 +195,7 @@ def _show_orders(day: date) -> None:
         "sample",
         "is now",
         "left at",
-        title="What became of the orders",
+        title="订单 What became of the orders",
         title_justify="left",
     )
     for shop in SHOPS:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from functools import partial
 
-from rich.table import Table
+from rich.table import Column, Table
 from sqlalchemy import Connection, Engine, select
 
 from deployments.demo_desks import Say, work_off
@@ -14,6 +14,7 @@ from deployments.sample_stories import SHOPS, Sample, Step
 from deployments.samples import ZONE, orders_of
 from flows.complaint_acts import act
 from flows.complaint_desk import register
+from flows.outbox_delivery import decide_and_deliver
 from models import Complaint, Order, StateChange, Timer
 from models.database import reading
 
@@ -29,9 +30,10 @@ def work_at_the_complaints_desk(engine: Engine, day: date, until: datetime, say:
 
 def _do(engine: Engine, shop: str, order_no: str, complaint_no: str, step: Step, at: str) -> None:
     if step.trigger == "register":
-        register(engine, order_no=order_no, shop=shop, at=at, by=step.by, **step.facts)
+        decide_and_deliver(register, engine, order_no=order_no, shop=shop, at=at, by=step.by, **step.facts)
     else:
-        act(engine, complaint_no, step.trigger, facts=step.facts, at=at, by=step.by, shop=shop)
+        told = {"facts": step.facts, "at": at, "by": step.by, "shop": shop}
+        decide_and_deliver(act, engine, complaint_no, step.trigger, **told)
 
 
 def _complaint_of(engine: Engine, shop: str, order_no: str) -> tuple[str, set[str]] | None:
@@ -57,13 +59,9 @@ def first_complaint(day: date) -> tuple[str, str]:
 def complaints_table(engine: Engine, day: date) -> Table:
     """Each complaint beside what was said: its grade, where it is, who handles it, and what it waits for."""
     table = Table(
-        "complaint",
-        "what was said",
-        "grade",
-        "is now",
-        "handler",
-        "waits for",
-        title="Where the complaints are",
+        Column("complaint", no_wrap=True, min_width=17),
+        *("what was said", "grade", "is now", "handler", "waits for"),
+        title="投诉 Where the complaints are",
     )
     table.title_justify = "left"
     c, o = COMPLAINTS.c, ORDERS.c

@@ -52,6 +52,9 @@ class Sample:
     message: str = ""
     no: str = field(default="", compare=False)
     desk: tuple[Step, ...] = ()  # what the buyer wants afterwards, and what comes of it
+    sent_anew: tuple[
+        tuple[int, str], ...
+    ] = ()  # what it sends once more: when the shop enters it, and when it leaves
     complaint: tuple[Step, ...] = ()  # what the buyer complains of or asks, and what is done about it
 
 
@@ -198,6 +201,7 @@ BAGS_THAT_COME_BACK = (
         shipped=(-5, "17:30"),
         delivered=(-2, "12:00"),
         desk=(asks(0, "11:20", "missing", evidence=NOTE),),
+        sent_anew=((0, "11:20"), (0, "17:50")),
     ),
 )
 DISHES_THAT_DISPLEASE = (

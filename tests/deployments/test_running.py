@@ -10,18 +10,24 @@ from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock
 from itertools import islice
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from orders_told import rows
 
 from deployments.demo import _live_through
-from deployments.demo_returns import keep_from_the_outside_world
+from deployments.demo_departures import departures, departures_table
+from deployments.demo_world import keep_from_the_real_world, kept_in
 from deployments.running import deploy, prepare
 from deployments.sample_stories import SHOPS
 from deployments.samples import ZONE, latest_full_day, orders_of, write_samples
+from deployments.sandbox.alongside import Alongside
 from deployments.server import PORT, ServerUnavailable, free_port, start_server
 from flows.imports.readers import read_orders
+from flows.outbox_desk import Standing
+from models import Anomaly
+from models.database import engine_from_env
 from states.policies.working_days import DispatchDays
 
 A_DAY = date(2026, 3, 10)  # whenever this runs: the holidays of next year are not known yet
@@ -112,7 +118,6 @@ def test_our_own_server_is_used_again_and_somebody_elses_is_not(prefect, tmp_pat
 def test_a_restart_does_not_undo_what_an_operator_applied(prefect):
     from flows.clock import now
     from flows.policy_store import apply_policy, current_policies
-    from models.database import engine_from_env
 
     prepare(say=lambda _: None)
     bags = next(p for p in current_policies(engine_from_env()) if p.name == "bag-studio")
@@ -133,18 +138,19 @@ FATES = {
     "bag-studio": [
         "unpaid", "cancelled", "released", "verified", "verified", "verified", "paid",
         "released", "paid", "shipped", "completed", "cancelled", "paid",
-        "verified", "verified", "released", "shipped", *["completed"] * 5,
+        "refunded", "verified", "released", "shipped", "completed", "completed", "refunded", "completed", "completed",
     ],
     "urumqi-kitchen": [
         "released", "verified", "verified", "unpaid", "unpaid", "cancelled",
         "delivered", "verified", "paid", "cancelled", "verified",
-        "verified", *["delivered"] * 3,
+        "refunded", *["delivered"] * 3,
     ],
 }
 CASES = [
-    "refunding", "cooling", "withdrawn", "requested", "awaiting_parcel", "in_transit", "refunding", "inspected",
-    "reshipping", "refunding", "declined", "refunding", "evidence_needed",
+    "refunded", "cooling", "withdrawn", "requested", "awaiting_parcel", "in_transit", "refunded", "inspected",
+    "reshipped", "refunded", "declined", "refunded", "evidence_needed",
 ]
+ANOMALIES = ["late_payment", "paid_not_due", "paid_not_due", "shipped_though_held"]  # as their stories say
 COMPLAINTS = ["escalated", "escalated", "closed", "answered", "resolved"]
 # fmt: on
 
@@ -165,18 +171,24 @@ def test_the_day_is_a_working_day_and_over():
         assert (now.date() - day).days >= 2
 
 
-def test_a_day_under_prefect_gives_every_sample_its_fate(prefect, tmp_path: Path):
+def test_a_day_under_prefect_gives_every_sample_its_fate(prefect, tmp_path: Path, monkeypatch):
     from deployments.timetable import BY_HAND, TIMED
     from flows.scheduled_bulletins import TIMED as BULLETINS
 
-    prepare(say=lambda _: None)
-    deploy(paused=True)
     day = A_DAY
-    exports = write_samples(tmp_path / "samples", day)
-    with prefect.worker():
-        ran = list(_live_through(day, exports))
-        first, cases, complaints = fates(day), cases_of(day), complaints_of()
-        list(islice(_live_through(day, exports), 9))  # again, and harmless
+    with Alongside(kept_in(day)) as world:
+        for name, value in world.environment().items():
+            monkeypatch.setenv(name, value)
+        prepare(say=lambda _: None)
+        deploy(paused=True)
+        exports = write_samples(tmp_path / "samples", day)
+        with prefect.worker():
+            ran = list(_live_through(day, exports, world))
+            first, cases, complaints = fates(day), cases_of(day), complaints_of()
+            left = everything_left_once(world)
+            list(islice(_live_through(day, exports, world), 9))  # again, and harmless
+        assert everything_left_once(world) == left
+    assert sorted(row.code for row in rows(engine_from_env(), Anomaly)) == ANOMALIES
     assert [run for run in ran if run.state != "Completed"] == []
     waits_for_a_person = {"call-back"}
     assert {run.flow for run in ran} == {
@@ -188,11 +200,25 @@ def test_a_day_under_prefect_gives_every_sample_its_fate(prefect, tmp_path: Path
     assert complaints == COMPLAINTS
 
 
+def everything_left_once(world: Alongside) -> dict[str, int]:
+    """What went to each destination: what we have sent is what is in the ledger there, and nothing waits or is dead."""
+    found = departures(engine_from_env(), world)
+    for name, here in found.items():
+        assert here.ours[Standing.SENT] == here.got, name
+        assert not here.ours[Standing.WAITING] | here.ours[Standing.DEAD], name
+    ways = ("payments", "platform", "sms", "staff")
+    assert set(found) == {f"{shop}/{way}" for shop in SHOPS for way in ways} - {"bag-studio/sms"}
+    numbers = {name: [str(len(here.got))] * 2 for name, here in found.items()}
+    sent, got = (list(column.cells) for column in departures_table(found).columns[1:3])
+    assert [list(both) for both in zip(sent, got, strict=True)] == list(numbers.values())
+    return {name: len(here.got) for name, here in found.items()}
+
+
 def fates(day) -> dict[str, list[str]]:
     from sqlalchemy import select
 
     from models import Order
-    from models.database import engine_from_env, reading
+    from models.database import reading
 
     c = Order.__table__.c
     with reading(engine_from_env()) as connection:
@@ -203,7 +229,6 @@ def fates(day) -> dict[str, list[str]]:
 def complaints_of() -> list[str]:
     """Where the samples' complaints are, in the sequence of their orders."""
     from models import Complaint
-    from models.database import engine_from_env
 
     return [row.state for row in sorted(rows(engine_from_env(), Complaint), key=lambda row: row.no)]
 
@@ -213,7 +238,7 @@ def cases_of(day) -> list[str]:
     from sqlalchemy import select
 
     from models import Order, Return
-    from models.database import engine_from_env, reading
+    from models.database import reading
 
     o, r = Order.__table__.c, Return.__table__.c
     cases = select(o.no, r.state).join(Return.__table__, r.order_id == o.id)
@@ -225,16 +250,32 @@ def cases_of(day) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("url", "kept"), [("http://127.0.0.1:8099", True), ("https://pay.example.com", False)]
+    "name",
+    [
+        *("KEFU_PLATFORM_URL", "KEFU_BAG_STUDIO_STAFF_URLS", "KEFU_SMTP_URL", "KEFU_PAYMENTS_URL"),
+        *("KEFU_URUMQI_KITCHEN_SMS_URL", "KEFU_KUAIDI100_KEY"),
+    ],
 )
-def test_a_demonstration_pays_at_no_service_elsewhere(monkeypatch, url, kept):
-    monkeypatch.setenv("KEFU_PAYMENTS_URL", url)
-    keep_from_the_outside_world(lambda _: None)
-    assert ("KEFU_PAYMENTS_URL" in os.environ) is kept
-
-
-@pytest.mark.parametrize("name", ["KEFU_PLATFORM_URL", "KEFU_BAG_STUDIO_STAFF_URLS", "KEFU_SMTP_URL"])
-def test_a_demonstration_writes_to_nobody(monkeypatch, name):
+def test_a_demonstration_writes_to_nobody_real_and_pays_nobody(monkeypatch, name):
     monkeypatch.setenv(name, "https://example.com")
-    keep_from_the_outside_world(lambda _: None)
+    said = []
+    keep_from_the_real_world(said.append)
     assert name not in os.environ
+    assert [line.split()[0] for line in said] == [name]
+
+
+def test_all_that_leaves_a_demonstration_goes_to_this_machine():
+    with Alongside() as world:
+        addresses = {name: v for name, v in world.environment().items() if name.endswith(("_URL", "_URLS"))}
+    assert len(addresses) == 5
+    assert {urlsplit(address).hostname for address in addresses.values()} == {"127.0.0.1"}
+
+
+def test_a_demonstration_of_another_day_begins_anew_and_one_of_the_same_day_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setenv("KEFU_HOME", str(tmp_path))
+    for name in ("sandbox-2026-03-10.db", "kefu.db", "sandbox-2026-03-10.db-wal"):
+        (tmp_path / name).touch()
+    assert kept_in(A_DAY).exists()
+    assert (tmp_path / "kefu.db").exists()
+    assert not kept_in(A_DAY + timedelta(days=1)).exists()
+    assert list(tmp_path.iterdir()) == []
