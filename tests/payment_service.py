@@ -1,27 +1,19 @@
 """A payment service that counts: real HTTP on loopback, on a free port, idempotent by key.
 
-Inside a test:
-
-    with PaymentService() as service:
-        service.behave(PAYS_AND_HANGS_UP, NORMAL)  # the next refund, then all others
-        ...  # asked at service.url
-        assert service.paid == [("key", 1000)]
-
-Beside a test that kills kefu and counts the payments afterwards, with `payments_in(FILE)`:
-
-    python -m tests.payment_service --port 0 --ledger FILE    # prints its URL, then serves until it is ended
+with PaymentService() as service:
+    service.behave(PAYS_AND_HANGS_UP, NORMAL)  # the next refund, then all others
+    ...  # asked at service.url
+    assert service.paid == [("key", 1000)]
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import socket
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
-from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
@@ -82,18 +74,17 @@ class Call(NamedTuple):
 
 
 class PaymentService:
-    """Pays each key once. With a `ledger`, each payment is a line of that file, and is known after a restart."""
+    """Pays each key once."""
 
-    def __init__(self, port: int = 0, ledger: Path | None = None) -> None:
+    def __init__(self) -> None:
         self.calls: list[Call] = []
         self.closing = threading.Event()
-        self._payments = payments_in(ledger) if ledger else []
-        self._refunds = {paid["key"]: {**paid, "status": "succeeded"} for paid in self._payments}
-        self._ledger = ledger
-        self._numbers = count(len(self._payments) + 1)
+        self._payments: list[dict[str, Any]] = []
+        self._refunds: dict[str, dict[str, Any]] = {}
+        self._numbers = count(1)
         self._behaviours: dict[str, list[Behaviour]] = {}
         self._lock = threading.Lock()
-        self._server = _Server(("127.0.0.1", port), _Handler)
+        self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.service = self
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
 
@@ -163,16 +154,7 @@ class PaymentService:
         if status != "succeeded":
             return
         payment = {name: refund[name] for name in ("key", *TERMS, "refund_ref")}
-        if self._ledger:
-            with self._ledger.open("a", encoding="utf-8") as ledger:
-                ledger.write(json.dumps(payment, ensure_ascii=False) + "\n")
         self._payments.append(payment)
-
-
-def payments_in(ledger: Path) -> list[dict[str, Any]]:
-    """The payments of a ledger, in order, each with key, fen, order_no, shop and refund_ref; none if there is none."""
-    lines = ledger.read_text(encoding="utf-8").splitlines() if ledger.exists() else []
-    return [json.loads(line) for line in lines]
 
 
 class _Server(ThreadingHTTPServer):
@@ -220,17 +202,3 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Nothing: `calls` has it all."""
-
-
-def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    arguments.add_argument("--port", type=int, default=0)
-    arguments.add_argument("--ledger", type=Path, required=True)
-    told = arguments.parse_args()
-    with PaymentService(told.port, told.ledger) as service:
-        print(service.url, flush=True)
-        service.closing.wait()
-
-
-if __name__ == "__main__":
-    main()

@@ -24,7 +24,6 @@ from payment_service import (
     Behaviour,
     PaymentService,
     late,
-    payments_in,
     rejects,
     slow,
 )
@@ -310,21 +309,6 @@ def test_naming_the_gateway_does_not_load_httpx():
 
 
 # -- the service beside a test -------------------------------------------------------------------------
-
-
-def test_a_service_of_its_own_keeps_its_payments_and_knows_them_after_a_restart(tmp_path):
-    ledger = tmp_path / "ledger.jsonl"
-    for keys in (["1"], ["1", "2"]):
-        command = [sys.executable, "-m", "tests.payment_service", "--port", "0", "--ledger", str(ledger)]
-        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-            with httpx.Client(base_url=process.stdout.readline().strip(), trust_env=False) as client:
-                paid = [refund(PaymentsGateway(client), key=key).refund_ref for key in keys]
-            process.kill()
-    assert paid == ["P1", "P2"]
-    assert payments_in(ledger) == [
-        {"key": key, "fen": 1000, "order_no": "4711", "shop": "bag-studio", "refund_ref": f"P{key}"}
-        for key in keys
-    ]
 
 
 def test_the_service_leaves_no_thread_behind():
