@@ -66,16 +66,19 @@ async def _with_destinations(engine: Engine) -> list[tuple[str, Any]]:
 
 
 def departures_table(found: Mapping[str, Departures]) -> Table:
-    """In numbers. What the ledger got is what we sent: nothing twice, nothing missing."""
-    table = Table(title="各去向发出的 What left, by destination", title_justify="left")
-    table.add_column("去向\ndestination", no_wrap=True, min_width=max(map(len, found), default=0))
-    for heading in ("已发\nsent", "沙箱收到\nit got", "待发\nwaiting", "作废\nlapsed", "放弃\ndead"):
-        table.add_column(heading, justify="right")
-    table.add_column("原因\nwhy")
+    """In numbers, and below them why what did not leave did not. What we sent is what they got: nothing twice,
+    nothing missing."""
+    table = Table(
+        title="各去向发出的 What left, by destination", title_justify="left", caption_justify="left"
+    )
+    table.add_column("去向\ndestination", no_wrap=True)
+    for heading in ("已发\nsent", "沙箱收到\nthere", "待发\nwaiting", "作废\nlapsed", "放弃\ndead"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for name, here in found.items():
         sent, *others = (len(here.ours[one]) for one in COLUMNS)
-        why = (f"{times} × {reason}" for reason, times in here.why.most_common())
-        table.add_row(name, *map(str, (sent, len(here.got), *others)), "\n".join(why))
+        table.add_row(name, *map(str, (sent, len(here.got), *others)))
+    why = [f"{name}: {n} × {why}" for name, here in found.items() for why, n in here.why.most_common()]
+    table.caption = "\n".join(why)
     return table
 
 

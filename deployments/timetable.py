@@ -138,13 +138,17 @@ def timetable_gaps(shops: Iterable[Shop], deployments: Iterable[Any] | None = No
 def deploy(shops: Iterable[Shop], *, paused: bool = False) -> list[str]:
     """Make the Prefect server's timetable this one; what had to be changed, and what nobody does, one sentence each.
 
-    Paused: nothing runs by itself, until `set_paused(False)`.
+    Paused: nothing runs by itself, until `set_paused(False)`; from the first moment on, for the server plans the next
+    runs at once, and those would be run.
     """
     shops = list(shops)
     wanted = timetable(shops)
+    if paused:
+        set_paused(True)
     with get_client(sync_client=True) as client:
         changes = _ensure_pool(client)
         for deployment in wanted:
+            deployment.paused = paused and bool(deployment.schedules)
             changes += _ensure(client, deployment)
         names = {deployment.full_name for deployment in wanted}
         for found in deployed(client):
@@ -153,8 +157,6 @@ def deploy(shops: Iterable[Shop], *, paused: bool = False) -> list[str]:
                 changes.append(f"{name} removed")
         if not paused:
             changes += timetable_gaps(shops, deployed(client))
-    if paused:
-        set_paused(True)
     return changes
 
 

@@ -242,6 +242,20 @@ def test_a_schedule_paused_by_an_operator_stays_paused_and_is_reported(empty):
         ]
 
 
+def test_a_timetable_deployed_paused_is_so_from_its_first_moment(empty, monkeypatch):
+    from deployments import timetable
+
+    monkeypatch.setattr(timetable.SyncPrefectClient, "pause_deployment", None)  # nobody pauses it afterwards
+    timetable.deploy([BAGS], paused=True)
+    with empty.client() as client:
+        paused = {found.paused for found in timetable.deployed(client) if found.schedules}
+        by_hand = {found.paused for found in timetable.deployed(client) if not found.schedules}
+    assert (paused, by_hand) == ({True}, {False})
+    timetable.set_paused(False)
+    with empty.client() as client:
+        assert not any(found.paused for found in timetable.deployed(client))
+
+
 def test_a_shop_that_leaves_takes_only_its_own_schedule_along(empty):
     from deployments.timetable import deploy
 
