@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from prefect import get_client, task
@@ -69,7 +69,8 @@ def as_of_or_scheduled(as_of: datetime | None) -> datetime:
     context = FlowRunContext.get()
     run = context.flow_run if context else None
     if run is not None and run.auto_scheduled and run.expected_start_time:
-        return run.expected_start_time
+        # as a plain datetime: Prefect's own loses its zone when anything is added to it in another one
+        return datetime.fromtimestamp(run.expected_start_time.timestamp(), UTC)
     return clock.now()
 
 

@@ -4,6 +4,7 @@ import pkgutil
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from importlib import import_module
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -311,11 +312,13 @@ def test_a_late_run_stands_for_its_scheduled_time():
     due = datetime(2026, 11, 11, 8, tzinfo=UTC)
 
     def stands_for(auto_scheduled: bool, as_of: datetime | None = None) -> datetime:
-        run = FlowRun.model_construct(auto_scheduled=auto_scheduled, expected_start_time=due)
+        run = FlowRun(flow_id=uuid4(), auto_scheduled=auto_scheduled, expected_start_time=due)
         with FlowRunContext.model_construct(flow=remind_unpaid, flow_run=run):
             return as_of_or_scheduled(as_of)
 
     assert stands_for(auto_scheduled=True) == due
+    tomorrow = stands_for(auto_scheduled=True).astimezone(SHANGHAI) + timedelta(days=1)
+    assert tomorrow.utcoffset() == timedelta(hours=8), "it stays in its zone whatever is added to it"
     assert now() - stands_for(auto_scheduled=False) < timedelta(minutes=1)
     asked = due + timedelta(days=1)
     assert stands_for(auto_scheduled=True, as_of=asked) == asked
