@@ -60,7 +60,8 @@ def complaints_table(engine: Engine, day: date) -> Table:
     """Each complaint beside what was said: its grade, where it is, who handles it, and what it waits for."""
     table = Table(
         Column("complaint", no_wrap=True, min_width=17),
-        *("what was said", "grade", "is now", "handler", "waits for"),
+        Column("what was said", overflow="fold"),
+        *("grade", "is now", "handler", "waits for"),
         title="投诉 Where the complaints are",
     )
     table.title_justify = "left"

@@ -65,7 +65,9 @@ def returns_table(engine: Engine, day: date) -> Table:
         ids = connection.scalars(select(r.id).join(ORDERS, o.id == r.order_id).where(r.shop.in_(SHOPS))).all()
         cases = {(case["shop"], case["order"]): case for case in documents(connection, ids)}
     number = Column("case", no_wrap=True, min_width=17)  # whole: it is what `kefu explain` asks for
-    table = Table(number, "sample", "is now", "yuan", "waits for", title="售后 Where the returns are")
+    stands = Column("is now", no_wrap=True, min_width=15)
+    waits = Column("waits for", overflow="fold")
+    table = Table(number, "sample", stands, "yuan", waits, title="售后 Where the returns are")
     table.title_justify = "left"
     for shop, no, sample in _stories(day):
         if case := cases.get((shop, no)):
@@ -79,7 +81,8 @@ def _waits_for(case: dict) -> str:
         return f"the payment ({case['refunds'][-1]['state']})"
     waiting = [timer for timer in case["timers"] if not timer["done_at"] and not timer["cancelled_at"]]
     if not waiting:
-        return case["linked_no"] or ("a person" if case["state"] in ("requested", "inspected") else "")
+        waits = {"requested": "a person", "inspected": "a person", "reshipping": case["linked_no"]}
+        return waits.get(case["state"], "")
     timer = min(waiting, key=lambda timer: timer["due_at"])
     due_at = datetime.fromisoformat(timer["due_at"]).astimezone(ZONE)
     return f"{timer['kind'].replace('_', ' ')} {due_at:%m-%d %H:%M}"
