@@ -10,7 +10,6 @@ from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock
 from itertools import islice
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -18,7 +17,7 @@ from orders_told import rows
 
 from deployments.demo import _live_through
 from deployments.demo_departures import departures, departures_table
-from deployments.demo_world import keep_from_the_real_world, kept_in
+from deployments.demo_world import kept_in
 from deployments.running import deploy, prepare
 from deployments.sample_stories import SHOPS
 from deployments.samples import ZONE, latest_full_day, orders_of, write_samples
@@ -247,35 +246,3 @@ def cases_of(day) -> list[str]:
     by_order = dict(states)
     assert len(by_order) == len(states), "an order has two cases"
     return [by_order[no] for shop in SHOPS for no, sample in orders_of(shop, day) if sample.desk]
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        *("KEFU_PLATFORM_URL", "KEFU_BAG_STUDIO_STAFF_URLS", "KEFU_SMTP_URL", "KEFU_PAYMENTS_URL"),
-        *("KEFU_URUMQI_KITCHEN_SMS_URL", "KEFU_KUAIDI100_KEY"),
-    ],
-)
-def test_a_demonstration_writes_to_nobody_real_and_pays_nobody(monkeypatch, name):
-    monkeypatch.setenv(name, "https://example.com")
-    said = []
-    keep_from_the_real_world(said.append)
-    assert name not in os.environ
-    assert [line.split()[0] for line in said] == [name]
-
-
-def test_all_that_leaves_a_demonstration_goes_to_this_machine():
-    with Alongside() as world:
-        addresses = {name: v for name, v in world.environment().items() if name.endswith(("_URL", "_URLS"))}
-    assert len(addresses) == 5
-    assert {urlsplit(address).hostname for address in addresses.values()} == {"127.0.0.1"}
-
-
-def test_a_demonstration_of_another_day_begins_anew_and_one_of_the_same_day_goes_on(tmp_path, monkeypatch):
-    monkeypatch.setenv("KEFU_HOME", str(tmp_path))
-    for name in ("sandbox-2026-03-10.db", "kefu.db", "sandbox-2026-03-10.db-wal"):
-        (tmp_path / name).touch()
-    assert kept_in(A_DAY).exists()
-    assert (tmp_path / "kefu.db").exists()
-    assert not kept_in(A_DAY + timedelta(days=1)).exists()
-    assert list(tmp_path.iterdir()) == []

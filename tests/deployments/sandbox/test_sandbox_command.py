@@ -2,12 +2,15 @@
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import httpx
+import pytest
 from sandbox_told import Sandbox
 
 from deployments import cli
+from deployments.sandbox.alongside import Alongside
 
 ROOT = Path(__file__).parents[3]
 
@@ -38,6 +41,24 @@ def test_a_port_that_is_taken_is_one_sentence(capsys):
         port = httpx.URL(sandbox.url).port
         assert cli.run(["sandbox", "--port", str(port)]) == 3
     assert "Address already in use" in capsys.readouterr().err
+
+
+def test_one_beside_kefu_is_gone_when_it_is_left_be_it_by_ctrl_c():
+    seen = []
+
+    def interrupted() -> None:
+        with Alongside() as beside:
+            seen.append((beside.url, beside.orders()))
+            raise KeyboardInterrupt
+
+    before = set(threading.enumerate())
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert set(threading.enumerate()) <= before
+    [(url, orders)] = seen
+    assert orders == []
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{url}/control", trust_env=False)
 
 
 def test_the_command_line_does_not_wait_for_the_sandbox():
