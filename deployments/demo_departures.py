@@ -50,8 +50,8 @@ def departures(engine: Engine, world: Alongside) -> dict[str, Departures]:
             if row.error:
                 here.why[row.error] += 1
     for effect in world.effects(outcome="done"):
-        shop = effect["key"].partition("/")[0]
-        found[f"{shop}/{effect['party']}"].got.add(effect["key"])
+        if key := effect["key"]:  # an alarm of Prefect's own, that a message died, has none
+            found[f"{key.partition('/')[0]}/{effect['party']}"].got.add(key)
     return dict(sorted(found.items()))
 
 
