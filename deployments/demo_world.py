@@ -41,6 +41,15 @@ def keep_from_the_real_world(say: Say) -> None:
         say(f"{name} 在演示中不用 / is not used here: nothing leaves a demonstration but to its sandbox")
 
 
+def settings_of(world: Alongside) -> dict[str, str]:
+    """What sets kefu to this world. Of each shop by its own name, too: a shop's own stands before the one for all, and
+    somebody may keep it in a block of Prefect."""
+    for_all = world.environment()
+    prefixes = [f"KEFU_{shop.upper().replace('-', '_')}_" for shop in SHOPS]
+    own = {f"{p}{name.removeprefix('KEFU_')}": value for p in prefixes for name, value in for_all.items()}
+    return for_all | own
+
+
 def kept_in(day: date) -> Path:
     """The file of that day's world. One of another day is forgotten, with all that kefu knew of it: its clock stood
     later than this one's begins, and from a platform whose clock goes back nobody could pull what changed since."""
