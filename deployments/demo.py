@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import time as stopwatch
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from rich.console import Console
@@ -33,6 +35,7 @@ SWEEPS = (  # two side by side
     ("release-refunds", "chase-returns"),
     ("complaint-escalations", "complaint-callbacks"),
 )
+Asked = list[tuple[str, dict[str, Any]]]  # deployments and their parameters
 PATIENCE = 120.0  # seconds for one flow run
 
 console = Console()
@@ -51,8 +54,8 @@ def demo(*, once: bool = False, port: int | None = None) -> None:
         with server(port, say=_say) as running:
             deploy(running.api_url, paused=True)  # today's sweeps would act on the orders ahead of that day's
 
-            def a_day() -> bool:
-                _show(day, list(_live_through(day, exports, world)), running.url, world)
+            def a_day(stopping: Event) -> bool:
+                _show(day, list(_live_through(day, exports, world, stopping)), running.url, world)
                 if not once:
                     _go_on(world)
                 return not once
@@ -91,41 +94,48 @@ class Ran:
     id: str
 
 
-def _live_through(day: date, exports: dict[str, Path], world: Alongside) -> Iterator[Ran]:
+class Stopped(Exception):
+    """Somebody has asked us to end: there is no worker any more, and nobody waits for what it would have done."""
+
+
+def _live_through(day: date, exports: dict[str, Path], world: Alongside, stopping: Event) -> Iterator[Ran]:
     """At each moment: what had happened by then outside, what the desks were told, what the bags' export and the
     kitchen's platform say, then what is due."""
+    run = partial(_run, stopping)
     for moment in _moments(day):
         as_of = moment.isoformat()
         live_until(world, day, moment)
         work_at_the_desk(engine_from_env(), day, moment, _say)
         work_at_the_complaints_desk(engine_from_env(), day, moment, _say)
-        yield from _take_in(exports, as_of, in_both_ways=moment.date() > day)
+        yield from _take_in(exports, as_of, run, in_both_ways=moment.date() > day)
         if (shop := CUTOFFS.get(moment.time())) and moment.date() == day:
-            yield from _run([(f"dispatch-cutoff/{shop}", {"as_of": as_of})])
+            yield from run([(f"dispatch-cutoff/{shop}", {"as_of": as_of})])
         if moment.date() > day:
             shop, case_no = first_case(day)
-            yield from _run([("return-case/by-hand", {"case_no": case_no, "shop": shop, "as_of": as_of})])
+            yield from run([("return-case/by-hand", {"case_no": case_no, "shop": shop, "as_of": as_of})])
         for sweeps in SWEEPS:
-            yield from _run([(f"{sweep}/by-hand", {"as_of": as_of}) for sweep in sweeps])
+            yield from run([(f"{sweep}/by-hand", {"as_of": as_of}) for sweep in sweeps])
         if moment.date() > day:
             shop, case_no = first_complaint(day)
-            yield from _run([("complaint-case/by-hand", {"case_no": case_no, "shop": shop, "as_of": as_of})])
+            yield from run([("complaint-case/by-hand", {"case_no": case_no, "shop": shop, "as_of": as_of})])
             bulletin = {"shop": shop, "first_day": f"{day}", "last_day": f"{day}", "as_of": as_of}
-            yield from _run([("complaint-bulletin/by-hand", bulletin)])
-            yield from _run([("deliver-outbox/by-hand", {"as_of": as_of})])
+            yield from run([("complaint-bulletin/by-hand", bulletin)])
+            yield from run([("deliver-outbox/by-hand", {"as_of": as_of})])
 
 
-def _take_in(exports: dict[str, Path], as_of: str, *, in_both_ways: bool) -> Iterator[Ran]:
+def _take_in(
+    exports: dict[str, Path], as_of: str, run: Callable[[Asked], list[Ran]], *, in_both_ways: bool
+) -> Iterator[Ran]:
     """The bags' orders from Taobao's export, the kitchen's from its platform; what is told both ways is one fact."""
     files = [
         ("import-orders/by-hand", {"file": str(path), "shop": shop, "until": as_of})
         for shop, path in exports.items()
     ]
     if in_both_ways:
-        yield from _run(files)
-        yield from _run([("sync-orders/by-hand", {"as_of": as_of})])
+        yield from run(files)
+        yield from run([("sync-orders/by-hand", {"as_of": as_of})])
     else:
-        yield from _run([files[0], ("sync-orders/by-hand", {"shop": "urumqi-kitchen", "as_of": as_of})])
+        yield from run([files[0], ("sync-orders/by-hand", {"shop": "urumqi-kitchen", "as_of": as_of})])
 
 
 def _moments(day: date) -> Iterator[datetime]:
@@ -133,7 +143,7 @@ def _moments(day: date) -> Iterator[datetime]:
         yield datetime.combine(day + timedelta(days=position == len(MOMENTS)), at, ZONE)
 
 
-def _run(asked: list[tuple[str, dict[str, Any]]]) -> list[Ran]:
+def _run(stopping: Event, asked: Asked) -> list[Ran]:
     """Flow runs side by side, through the API and the worker like anybody's."""
     from prefect import get_client
 
@@ -143,13 +153,14 @@ def _run(asked: list[tuple[str, dict[str, Any]]]) -> list[Ran]:
             deployment = client.read_deployment_by_name(name)
             run = client.create_flow_run_from_deployment(deployment.id, parameters=parameters)
             runs.append((name, parameters, run))
-        return [_ended(client, *run) for run in runs]
+        return [_ended(stopping, client, *run) for run in runs]
 
 
-def _ended(client: Any, name: str, parameters: dict[str, Any], run: Any) -> Ran:
+def _ended(stopping: Event, client: Any, name: str, parameters: dict[str, Any], run: Any) -> Ran:
     give_up_at = stopwatch.monotonic() + PATIENCE
     while not (run := client.read_flow_run(run.id)).state.is_final() and stopwatch.monotonic() < give_up_at:
-        stopwatch.sleep(0.1)
+        if stopping.wait(0.1):
+            raise Stopped
     about = parameters.get("as_of") or parameters["until"]
     console.print(
         f"  {about[5:16].replace('T', ' ')} {name:32} {run.state.name}", style="dim", highlight=False

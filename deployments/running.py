@@ -10,6 +10,7 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -23,7 +24,7 @@ from models.database import engine_from_env, home, migrate
 from states.errors import BadInput
 
 Say = Callable[[str], None]
-Meanwhile = Callable[[], bool]  # True: go on serving
+Meanwhile = Callable[[threading.Event], bool]  # True: go on serving; it ends early when the event is set
 
 OWN_SHOPS = ("bag-studio", "urumqi-kitchen")
 RECEIVER_PORT = "KEFU_RECEIVER_PORT"
@@ -169,5 +170,9 @@ async def _until_it_ends(running: PrefectServer) -> None:
 
 
 async def _until_done(meanwhile: Meanwhile) -> None:
-    if await asyncio.to_thread(meanwhile):
-        await asyncio.Event().wait()
+    stopping = threading.Event()
+    try:
+        if await asyncio.to_thread(meanwhile, stopping):
+            await asyncio.Event().wait()
+    finally:
+        stopping.set()  # a thread can't be cancelled, and the process does not end before it

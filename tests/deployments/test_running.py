@@ -1,5 +1,6 @@
 """`kefu up` and `kefu demo`, as processes and as a story."""
 
+import asyncio
 import os
 import signal
 import socket
@@ -10,6 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock
 from itertools import islice
 from pathlib import Path
+from threading import Event
 
 import httpx
 import pytest
@@ -18,7 +20,7 @@ from orders_told import rows
 from deployments.demo import _live_through
 from deployments.demo_departures import departures, departures_table
 from deployments.demo_world import kept_in, settings_of
-from deployments.running import deploy, prepare
+from deployments.running import _until_done, deploy, prepare
 from deployments.sample_stories import SHOPS
 from deployments.samples import ZONE, latest_full_day, orders_of, write_samples
 from deployments.sandbox.alongside import Alongside
@@ -95,6 +97,23 @@ def test_up_serves_until_it_is_asked_to_end_and_leaves_nothing_behind(tmp_path: 
     assert not any(alive(child) for child in children)
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"http://127.0.0.1:{port}/api/health")
+
+
+def test_what_goes_on_beside_the_worker_ends_when_the_worker_does():
+    begun, told = Event(), []
+
+    def meanwhile(stopping: Event) -> bool:
+        begun.set()
+        told.append(stopping.wait(20))
+        return True
+
+    async def served_for_a_moment() -> None:
+        serving = asyncio.create_task(_until_done(meanwhile))
+        await asyncio.to_thread(begun.wait, 20)
+        serving.cancel()
+
+    asyncio.run(served_for_a_moment())
+    assert told == [True]
 
 
 def test_a_taken_port_is_one_sentence(tmp_path: Path):
@@ -182,10 +201,10 @@ def test_a_day_under_prefect_gives_every_sample_its_fate(prefect, tmp_path: Path
         deploy(paused=True)
         exports = write_samples(tmp_path / "samples", day)
         with prefect.worker():
-            ran = list(_live_through(day, exports, world))
+            ran = list(_live_through(day, exports, world, Event()))
             first, cases, complaints = fates(day), cases_of(day), complaints_of()
             left = everything_left_once(world)
-            list(islice(_live_through(day, exports, world), 9))  # again, and harmless
+            list(islice(_live_through(day, exports, world, Event()), 9))  # again, and harmless
         assert everything_left_once(world) == left
     assert sorted(row.code for row in rows(engine_from_env(), Anomaly)) == ANOMALIES
     assert [run for run in ran if run.state != "Completed"] == []
