@@ -21,7 +21,7 @@ import httpx
 
 from deployments.sandbox import signing
 from deployments.sandbox.alongside import PATIENCE, Alongside
-from states.errors import OutsideFailed
+from deployments.sandbox.answers import No
 
 ROOT = Path(__file__).parents[1]
 
@@ -103,8 +103,8 @@ class Sandbox(Alongside):
         """The control API itself; what it refuses is an error of the test."""
         try:
             return super().control(method, path, told)
-        except OutsideFailed as no:
-            raise AssertionError(str(no)) from None
+        except No as no:
+            raise AssertionError(no.message) from None
 
     # -- asking it as kefu would --------------------------------------------------------------------
 

@@ -9,11 +9,11 @@ from typing import Any, Self
 
 import httpx
 
+from deployments.sandbox.answers import No
 from deployments.sandbox.app import Server
 from deployments.sandbox.secrets import Secrets
 from deployments.sandbox.serving import settings
 from deployments.sandbox.world import World
-from states.errors import OutsideFailed
 
 PATIENCE = 20  # seconds for it to answer, and to end
 
@@ -55,10 +55,10 @@ class Alongside:
         return settings(self.url, self.secrets)
 
     def control(self, method: str, path: str, told: Any = None) -> dict[str, Any]:
-        """Its control API. Raises OutsideFailed with what it refuses."""
+        """Its control API. Raises No."""
         answer = self.client.request(method, f"/control{path}", json=told)
         if not answer.is_success:
-            raise OutsideFailed(answer.text, code="sandbox_refused", where=path)
+            raise No(answer.status_code, "refused", f"{method} {path}: {answer.text}")
         return answer.json()
 
     def set_clock(self, now: str | None, pace: float = 0) -> None:
