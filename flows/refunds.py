@@ -105,11 +105,8 @@ def _waiting(connection: Connection, scope: Scope, as_of: datetime, gone_since: 
 def _pay(paying: Paying, refund: Any) -> None:
     if not _claim(paying, refund):
         return  # another run has it
-    if refund.state == "requested" and _has_left(paying.engine, refund):
-        _tell(paying, refund, HAS_LEFT, by=TIMER)
-        return
     try:
-        answer = _ask(paying.payments, refund)
+        answer = _ask(paying, refund)
     except GatewayError as error:
         nothing_sent = refund.state == "requested" and not error.unknown
         _ask_again(paying, refund, "requested" if nothing_sent else "unknown", str(error))
@@ -134,7 +131,7 @@ def _claim(paying: Paying, refund: Any) -> bool:
 
 
 def _has_left(engine: Engine, refund: Any) -> bool:
-    """Is it still true? What was not to leave has left since it was decided, and nobody has been asked to pay."""
+    """Is it still true? What was not to leave has left since it was decided, and nothing has been paid."""
     o = ORDERS.c
     left = or_(o.shipped_at.is_not(None), o.delivered_at.is_not(None), o.state.in_(AFTER_HAND_OVER))
     kind = select(RETURNS.c.kind).where(RETURNS.c.id == refund.return_id).scalar_subquery()
@@ -143,12 +140,14 @@ def _has_left(engine: Engine, refund: Any) -> bool:
         return connection.scalar(wanted) is not None
 
 
-def _ask(payments: PaymentsGateway, refund: Any) -> RefundAnswer:
+def _ask(paying: Paying, refund: Any) -> RefundAnswer:
     """Pay; where it may have been paid already, look first. A no to paying is an answer, a no to looking is none."""
-    if refund.state != "requested" and (found := payments.find_refund(refund.key, fen=refund.fen)):
+    if refund.state != "requested" and (found := paying.payments.find_refund(refund.key, fen=refund.fen)):
         return found
+    if _has_left(paying.engine, refund):
+        return HAS_LEFT
     try:
-        return payments.refund(
+        return paying.payments.refund(
             order_no=refund.order_no, shop=refund.shop, fen=refund.fen, idempotency_key=refund.key
         )
     except GatewayRejected as no:
@@ -170,7 +169,8 @@ def _ask_again(paying: Paying, refund: Any, state: str, error: str, *, red: bool
         report.rows.append({"no": refund.no, "did": [], "refused": [], "error": error})
 
 
-def _tell(paying: Paying, refund: Any, answer: RefundAnswer, by: str = PROVIDER) -> None:
+def _tell(paying: Paying, refund: Any, answer: RefundAnswer) -> None:
+    by = TIMER if answer is HAS_LEFT else PROVIDER
     report, paid = paying.report, answer.state is RefundState.SUCCEEDED
     trigger = "refund_paid" if paid else "refund_failed"
     said = {"refund_ref": answer.refund_ref} if paid else {"reason": answer.reason}

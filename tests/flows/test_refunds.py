@@ -471,6 +471,17 @@ def test_what_has_left_before_the_money_was_sent_is_a_return_and_nothing_is_sent
     assert "refund_failed" not in case_owed(due)
 
 
+def test_what_has_left_before_the_payment_service_ever_heard_of_the_refund_is_a_return(due, service):
+    service.behave(HANGS_UP)  # we can't know that nothing was paid
+    release(due, OVER_AT, service)
+    assert refunds(due) == [("unknown", 10_000)]
+    tell(due, fact("ship", OVER_AT + A_SECOND, waybill="SF1234567890"))
+    release(due, OVER_AT + AN_HOUR, service)
+    assert (asked_of(service), service.paid) == (["POST", "GET"], [])  # looked, and was not asked again
+    assert (refunds(due), money(due)) == ([("failed", 10_000)], FAILED)
+    assert (case(due).kind, case_state(due)) == ("return_refund", "requested")
+
+
 def test_what_left_when_the_money_had_been_sent_is_asked_about_as_ever(due, service):
     service.behave(PAYS_AND_HANGS_UP)
     release(due, OVER_AT, service)
