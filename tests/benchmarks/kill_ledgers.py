@@ -16,12 +16,18 @@ from tests.sandbox_told import Sandbox
 
 MESSAGES = ("platform", "sms", "staff")
 TIMES = ("paid_at", "shipped_at", "delivered_at")
+LEFT_ALL_THE_SAME = (
+    "shipped_though_over",
+    "shipped_though_held",
+)  # anomalies: somebody is told, and sees to it
 
 
 class Ledgers:
     """Both sides as they are in the end."""
 
-    def __init__(self, engine: Engine, sandbox: Sandbox) -> None:
+    def __init__(self, engine: Engine, sandbox: Sandbox, not_to_be_paid: set[str]) -> None:
+        """Takes the keys of refunds whose parcels were known to have left before anything was paid."""
+        self._not_to_be_paid = not_to_be_paid
         self.effects = sandbox.effects()
         self.their_orders = {order["no"]: order for order in sandbox.orders()}
         self.events = sandbox.events()
@@ -35,6 +41,7 @@ class Ledgers:
             self.returns = {row.id: row for row in rows(Return)}
             self.outbox, self.refunds = rows(OutboxMessage), rows(Refund)
             self.anomalies, self.changes = rows(Anomaly), rows(StateChange)
+        self._paid = {row.key for row in self.refunds if row.state == "succeeded"}
 
     def differences(self) -> list[str]:
         """Nothing, when both agree."""
@@ -54,7 +61,13 @@ class Ledgers:
         ours |= Counter(f"our refund {row.state}" for row in self.refunds)
         events = Counter(f"event {event['ended']}" for event in self.events)
         anomalies = Counter(f"anomaly {row.code}" for row in self.anomalies)
-        return {**done, "asked for again under the same key": asked_again, **ours, **events, **anomalies}
+        changes = Counter(f"{row.case_kind} changes" for row in self.changes)
+        told = {
+            "asked for again under the same key": asked_again,
+            "paid back unsent, left all the same, and told": len(self._left_all_the_same() & self._told_so()),
+            "not paid back, for it had left": len(self._not_to_be_paid),
+        }
+        return {**done, **told, **ours, **events, **anomalies, **changes}
 
     def _of_refunds(self) -> Iterator[str]:
         theirs = {e["key"]: e for e in self.effects if e["party"] == "payments"}
@@ -68,6 +81,10 @@ class Ledgers:
             elif paid and theirs[key]["body"]["fen"] != row.fen:
                 yield f"refund {key}: {row.fen} fen here, {theirs[key]['body']['fen']} there"
         yield from (f"refund {key} was paid there, and is not ours" for key in theirs.keys() - ours.keys())
+        late = {as_told(key) for key in self._not_to_be_paid if key in self._paid}
+        yield from (
+            f"refund {key} was paid although its parcel had left, and we knew" for key in sorted(late)
+        )
         sums: Counter[str] = Counter()
         for row in self.refunds:
             sums[self._no(row)] += row.fen if row.state == "succeeded" else 0
@@ -105,15 +122,17 @@ class Ledgers:
 
     def _of_parcels(self) -> Iterator[str]:
         """What was not to leave has not; or an anomaly says so."""
-        noted = {(row.case_kind, row.case_id) for row in self.anomalies}
-        for row in self.refunds:
-            case = self.returns[row.return_id]
-            if row.state != "succeeded" or case.kind != "refund_unshipped":
-                continue
-            no = self._no(row)
-            cases = {("order", row.order_id), ("return", row.return_id)}
-            if self.their_orders[no]["shipped_at"] and not cases & noted:
-                yield f"order {no} was paid back unsent, and has left"
+        for no in sorted(self._left_all_the_same() - self._told_so()):
+            yield f"order {no} was paid back unsent, and has left"
+
+    def _left_all_the_same(self) -> set[str]:
+        paid = (row for row in self.refunds if row.state == "succeeded")
+        unsent = {self._no(r) for r in paid if self.returns[r.return_id].kind == "refund_unshipped"}
+        return {no for no in unsent if self.their_orders[no]["shipped_at"]}
+
+    def _told_so(self) -> set[str]:
+        codes = {(row.case_kind, row.case_id) for row in self.anomalies if row.code in LEFT_ALL_THE_SAME}
+        return {self._nos[case_id] for kind, case_id in codes if kind == "order"}
 
     def _of_complaints(self) -> Iterator[str]:
         made = {

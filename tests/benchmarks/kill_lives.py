@@ -7,15 +7,17 @@ import random
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import count
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine, select
 
+from flows import complaint_acts
 from flows.acting import act
 from flows.return_desk import RETURNS_HAND, open_return
-from models import Return
+from models import Complaint, Return
 from models.database import reading
 from states.errors import KefuError
 from tests.sandbox_told import Sandbox
@@ -25,22 +27,36 @@ START = datetime(2026, 3, 2, tzinfo=ZONE)  # a Monday
 WEEK = 7 * 24  # hours
 SHOPS = ("bag-studio", "urumqi-kitchen")
 WAYS = {  # of a hundred orders
-    **{"plain": 30, "unpaid": 6, "paid_late": 4, "cancelled": 4, "unsent": 22, "withdrawn": 4},
-    **{"returned": 16, "compensated": 6, "complains": 8},
+    **{"plain": 18, "unpaid": 6, "paid_late": 4, "cancelled": 4, "unsent": 20, "withdrawn": 4},
+    **{"returned": 14, "compensated": 6, "complains": 14, "troubled": 4, "refused": 4, "lost": 2},
 }
-NATURES = ("packaging", "attitude", "logistics", "quality")
+NATURES = ("packaging", "attitude", "logistics", "quality", "safety")
 NOT_YET = ("unknown_order", "unknown_return", "not_paid", "not_delivered")
 PATIENCE = 24  # hours that an agent looks again for what kefu has not heard of
-RETURNS = Return.__table__
-TURNS = {
-    "requested": "approve",
-    "evidence_needed": "show_evidence",
-    "received": "inspect",
-    "inspected": "pay_back",
+RETURNS, COMPLAINTS = Return.__table__, Complaint.__table__
+Turn = tuple[str, dict[str, str]]  # a trigger, and what is told with it
+TURNS: dict[str, list[Turn]] = {  # of a return, by its state
+    "requested": [("approve", {})],
+    "evidence_needed": [("show_evidence", {"kind": "photo", "link": "https://img.example.com/1.jpg"})],
+    "received": [("inspect", {"finding": "as_described"})],
+    "inspected": [("pay_back", {})],
 }
-FACTS = {
-    "show_evidence": {"kind": "photo", "link": "https://img.example.com/1.jpg"},
-    "inspect": {"finding": "as_described"},
+SETTLES: list[Turn] = [
+    ("resolve", {"remedy": "apology", "text": "已道歉,客户接受"}),
+    (
+        "resolve",
+        {"remedy": "compensation", "return": "compensation", "amount_fen": "300", "text": "补偿三元"},
+    ),
+]
+CALLS: list[Turn] = [
+    ("call", {"outcome": how}) for how in ("satisfied", "satisfied", "not_reached", "problem")
+]
+ANSWERS: dict[str, list[Turn]] = {  # to a complaint, by its state
+    "registered": [("acknowledge", {}), ("escalate", {"text": "需上级处理"}), ("", {}), ("", {})],
+    "investigating": [*SETTLES, ("respond", {"text": "已联系客户"})],
+    "escalated": SETTLES,
+    "resolved": CALLS,
+    "callback_due": CALLS,
 }
 
 
@@ -96,7 +112,7 @@ class Lives:
 
     def live(self, hour: int) -> None:
         """Everything that happens in this hour; what is turned down is counted."""
-        if orders := self._placed.pop(hour, []):
+        if orders := [order for at in sorted(self._placed) if at <= hour for order in self._placed.pop(at)]:
             self._sandbox.place(*orders)
             self.did["orders"] += len(orders)
         not_yet: list[tuple] = []
@@ -108,12 +124,8 @@ class Lives:
             heapq.heappush(self._coming, again)
         for order in self._sandbox.empty_the_warehouse():
             self._leaves(order, hour)
-        for case in self._cases():
-            turn = TURNS[case.state]
-            facts = FACTS.get(turn, {})
-            self._do(
-                turn, lambda case=case, turn=turn, facts=facts: self._turn(case.no, case.shop, turn, facts)
-            )
+        self._work(RETURNS, TURNS, self._turn)
+        self._work(COMPLAINTS, ANSWERS, self._answer)
 
     def _do(self, what: str, do: Callable[[], Any]) -> str:
         """The code of a no; empty when it was done."""
@@ -127,13 +139,28 @@ class Lives:
         self.did[f"{what}: no, {code}" if code else what] += 1
         return code
 
+    def leave_unasked(self, no: str, hour: int) -> None:
+        """The warehouse errs, and somebody takes it along."""
+        self._do("leaves unasked", lambda: self._leaves(self._sandbox.act(no, "depart"), hour))
+
     def _leaves(self, order: dict, hour: int) -> None:
         """The courier has it; what the buyer does with it afterwards."""
         self.did["leaves"] += 1
         no, shop, waybill = order["no"], order["shop"], order["waybill"]
         way, draw = self._ways[no]
         there = hour + draw.randint(14, 40)
+        if way == "lost":
+            self._at(
+                there, "is given up", lambda: self._sandbox.control("POST", f"/parcels/{waybill}/give-up")
+            )
+            return
         self._at(hour + 5, "scan", lambda: self._sandbox.scan(waybill, "0"))
+        if way in ("troubled", "refused"):
+            self._at(there - 4, "trouble", lambda: self._sandbox.scan(waybill, "2"))
+        if way == "refused":
+            self._at(there, "refuses", lambda: self._sandbox.scan(waybill, "4"))
+            self._at(there + 9, "comes back refused", lambda: self._sandbox.scan(waybill, "6"))
+            return
         self._at(there, "signs", lambda: self._sandbox.scan(waybill, "3"))
         if way == "returned":
             self._at(there + 3, "wants to return", lambda: self._open(no, shop, reason="disliked"))
@@ -166,10 +193,20 @@ class Lives:
         how = {"at": self.now.isoformat(), "by": "主管", "shop": shop, "hand": RETURNS_HAND}
         act(self._engine, no, trigger, facts=facts, **how)
 
-    def _cases(self) -> list[Any]:
-        r = RETURNS.c
-        mine = select(r.no, r.shop, r.state).where(
-            r.state.in_(TURNS), r.changed_at < self.now - timedelta(hours=2)
+    def _answer(self, no: str, shop: str, trigger: str, facts: dict) -> None:
+        how = {"at": self.now.isoformat(), "by": "主管", "shop": shop}
+        complaint_acts.act(self._engine, no, trigger, facts=facts, **how)
+
+    def _work(self, table: Any, turns: dict[str, list[Turn]], do: Callable) -> None:
+        """What lies there for two hours is taken up; not always at once."""
+        c = table.c
+        mine = select(c.no, c.shop, c.state, c.version).where(
+            c.state.in_(turns), c.changed_at < self.now - timedelta(hours=2)
         )
         with reading(self._engine) as connection:
-            return list(connection.execute(mine.order_by(r.id)).all())
+            cases = connection.execute(mine.order_by(c.id)).all()
+        for case in cases:
+            draw = random.Random(f"{self._seed}/{case.no}/{case.version}/{self.now}")
+            trigger, facts = draw.choice(turns[case.state])
+            if trigger:
+                self._do(trigger, partial(do, case.no, case.shop, trigger, facts))

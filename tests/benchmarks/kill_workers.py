@@ -13,6 +13,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 
@@ -30,13 +31,14 @@ from flows import (
     parcels_heard,
     refunds,
 )
-from flows.gateways import Limits, platform, staff_notices
+from flows.gateways import Limits, payments, platform, staff_notices
 from flows.policy_store import current_policies
 from flows.timed_steps import TIMED_STEPS
 from models.database import engine_for
 
 NAME = "kefu-killed"  # what the database knows their connections by
 QUICK = timedelta(seconds=4)  # longer than an answer takes
+REST = 0.3  # seconds between two rounds, for whoever lives the week on the same machine
 
 
 def be_quick() -> None:
@@ -44,6 +46,9 @@ def be_quick() -> None:
     outbox_claims.LEASE = refunds.IN_FLIGHT = circuits.PROBED_WITHIN = QUICK
     outbox_claims.LONG_WAIT = circuits.SHORTEST = parcels_heard.SOON = timedelta(seconds=0.5)
     outbox_tries.TRY_SECONDS, outbox_tries.PUT_OFF, circuits.CLOSED_FOR = 3, (0.2, 2), (0.3, 2)
+    payments.TIME_OUT_SECONDS = (
+        1.5  # to connect, and to read: both together are over before the refund is taken up
+    )
     outbox_delivery.RUNS_FOR = 5
     inbox_processing.FIRST_DELAY = timedelta(seconds=0.5)
     parcels_heard.KNOWN_BY_THEN = complaints_heard.PATIENCE = timedelta(seconds=20)
@@ -51,7 +56,8 @@ def be_quick() -> None:
     platform.Limits = staff_notices.Limits = fast
 
 
-def _begin(environ: Mapping[str, str]) -> None:
+def begin(environ: Mapping[str, str]) -> None:
+    """As every process of the crew begins."""
     os.environ.update(environ)
     be_quick()
     threading.Thread(target=_end_with_who_started_us, daemon=True).start()
@@ -62,21 +68,28 @@ def _end_with_who_started_us() -> None:
     os._exit(0)
 
 
-def work(url: str, environ: Mapping[str, str], moment: Synchronized, notes: Path, seed: int) -> None:
-    """Run what is due at the virtual moment, in any sequence, until it is killed."""
-    _begin(environ)
+def work(
+    url: str, environ: Mapping[str, str], moment: Synchronized, done: Synchronized, notes: Path, seed: int
+) -> None:
+    """Run what is due at the virtual moment, in any sequence, until it is killed; say for which moment it is done."""
+    begin(environ)
     engine, draw = engine_for(url), random.Random(seed)
     while True:
         as_of = datetime.fromtimestamp(moment.value, UTC)
         for name in draw.sample(sorted(TIMED_STEPS), len(TIMED_STEPS)):
-            for how in _runs(engine, name, as_of, notes):
-                _guarded(lambda name=name, how=how: TIMED_STEPS[name](engine, **how), notes)
-        time.sleep(0.02)
+            _guarded(partial(_run, engine, name, as_of), notes)
+        done.value = max(done.value, as_of.timestamp())
+        time.sleep(REST)
+
+
+def _run(engine: Engine, name: str, as_of: datetime) -> None:
+    for how in runs(engine, name, as_of):
+        TIMED_STEPS[name](engine, **how)
 
 
 def receive(url: str, environ: Mapping[str, str], port: int, notes: Path) -> None:
     """Take what is pushed, until it is killed."""
-    _begin(environ)
+    begin(environ)
     while True:  # the port may still be held by the one who was killed
         try:
             receiver = Receiver(engine_for(url), port=port)
@@ -86,14 +99,12 @@ def receive(url: str, environ: Mapping[str, str], port: int, notes: Path) -> Non
         _guarded(receiver.run, notes)
 
 
-def _runs(engine: Engine, name: str, as_of: datetime, notes: Path) -> Iterator[dict]:
+def runs(engine: Engine, name: str, as_of: datetime) -> Iterator[dict]:
     """A cut-off stands for its own moment; the last one may have been lost with who was killed in it."""
     if name != "dispatch-cutoff":
         yield {"as_of": as_of}
         return
-    shops: list = []
-    _guarded(lambda: shops.extend(current_policies(engine)), notes)
-    for shop in shops:
+    for shop in current_policies(engine):
         for cutoff_at in shop.cutoffs_between(as_of - timedelta(hours=30), as_of)[-1:]:
             yield {"shop": shop.name, "as_of": cutoff_at}
 

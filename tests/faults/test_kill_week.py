@@ -1,0 +1,21 @@
+"""A bounded part of `tests/benchmarks/kill_week.py`: few orders, few kills, no Prefect, both databases."""
+
+from __future__ import annotations
+
+from tests.benchmarks.kill_week import Plan, live
+
+PLAN = Plan(
+    orders=40, kills=6, seed=2, seconds=6, patience=300
+)  # draining takes seconds; a busy machine is no finding
+
+
+def test_after_a_week_of_kills_and_faults_both_ledgers_agree_row_for_row(engine, databases, kefu_home):
+    kefu_home.mkdir()
+    seen = live(engine, databases.url(engine), kefu_home, PLAN)
+    assert (seen.differences, seen.unexpected) == ([], [])
+    assert seen.struck["kill"] == PLAN.kills
+    happened = {"orders", "pays", "leaves", "signs", "comes back", "complains", "resolve", "call"}
+    assert happened <= seen.did.keys()
+    compared = ("payments refund done", "platform message done", "our message sent", "event taken")
+    assert all(seen.counts[what] for what in compared)
+    assert {"platform", "payments", "carrier", "staff"} <= seen.met.keys()
