@@ -93,15 +93,16 @@ def open_client(base_url: str, *, headers: Mapping[str, str] | None = None) -> h
         base_url=base_url,
         headers=headers,
         http2=True,
-        verify=trusted(),
+        verify=_trusted(),
         timeout=TIME_OUT_SECONDS,
         limits=httpx.Limits(max_connections=None, max_keepalive_connections=100),
     )
 
 
 @cache
-def trusted() -> ssl.SSLContext:
-    """Who may speak for an https address. Reading the certificates takes 30 ms: more than all else of a short run."""
+def _trusted() -> ssl.SSLContext:
+    """The authorities we trust, read once: it takes longer than many an answer. Only for clients of one kind, which
+    offer the same protocols by it."""
     import httpx
 
     return httpx.create_ssl_context()
