@@ -51,7 +51,7 @@ class Crew:
 
         def worker() -> Any:
             prefect.did["a worker began"] += 1
-            return self.started(kill_prefect.work, *there)
+            return self.started(kill_prefect.work, self.moment, *there)
 
         self._roles.append(worker)
         self._crew.append(worker())
