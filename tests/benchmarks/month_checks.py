@@ -183,7 +183,7 @@ def _callbacks(checks: Checks, life: Life, rows: Rows) -> None:
                 found["called back"] += 1
             elif left_at is not None and left_at <= until + life.every:
                 found["asked in writing"] += 1
-            elif left_at and any(start <= until < end <= left_at <= end + life.every for start, end in STOPS):
+            elif left_at in life.after_stops and any(start <= until < end for start, end in STOPS):
                 found["asked in writing at once after a stop"] += 1
             elif later is not None and later.why == "reopened" and later.began_at <= until:
                 found["taken up again by the customer first"] += 1
