@@ -115,8 +115,7 @@ def next_notice(case) -> LadderNotice | None:
 
 def tellable_at(case, notice: LadderNotice, at: datetime) -> datetime:
     """When this level is told, as seen at `at`: in its duty hours, unless too grave to wait for them (rule 98)."""
-    ladder = ladder_of(case)
-    return ladder.on_duty(ladder.level_of(notice.who), max(notice.at, at), case.policy.complaint_desks)
+    return ladder_of(case).on_duty(notice.who, max(notice.at, at), case.policy.complaint_desks)
 
 
 def is_graver(grade: str, than: str) -> bool:

@@ -75,7 +75,7 @@ class LadderPolicy(Policy):
         resumed = last is not None and utc(told[last.who]) < utc(since)
         waited = last is not None and not resumed
         nominal = self._waited(last, told[last.who], desks) if waited else utc(since)
-        at = self.on_duty(level, nominal, desks)
+        at = self.on_duty(level.who, nominal, desks)
         reasons = tuple(self._reasons(last, resumed=resumed, moved=at != nominal))
         return LadderNotice(number, level.who, at, nominal, reasons)
 
@@ -99,13 +99,13 @@ class LadderPolicy(Policy):
         last = self._last(told)
         return self._waited(last, told[last.who], desks)
 
-    def on_duty(self, level: Level, at: datetime, desks: Desks) -> datetime:
-        """The first moment (UTC) from `at` on at which this level may be told."""
-        return desks.of(level.desk).next_open(at, desks.zone) if self.duty_hours else utc(at)
-
-    def level_of(self, who: str) -> Level:
-        """The level of this name. Raises StopIteration where nobody on the ladder has it."""
-        return next(level for level in self.levels if level.who == who)
+    def on_duty(self, who: str | None, at: datetime, desks: Desks) -> datetime:
+        """The first moment (UTC) from `at` on at which this colleague may be told; who is on no level keeps the usual
+        desk's hours."""
+        if not self.duty_hours:
+            return utc(at)
+        desk = next((level.desk for level in self.levels if level.who == who), None)
+        return desks.of(desk).next_open(at, desks.zone)
 
     def _last(self, told: Mapping[str, datetime]) -> Level | None:
         heard = [level for level in self.levels if level.who in told]

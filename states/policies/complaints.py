@@ -16,7 +16,6 @@ from states.policies.complaint_grades import Proposal, Signs, proposed
 from states.policies.complaint_ladders import LadderPolicy, LadderStart, Level
 from states.policies.complaint_reopening import ReopeningPolicy
 from states.policies.complaint_terms import ComplaintFacts, Grade, IntakeClass, Nature, Owed
-from states.policies.moments import utc
 from states.policies.rectifications import RectificationPolicy
 from states.policies.return_words import spoken
 from states.policies.settings import Duration, Line, Policy, write_duration
@@ -138,11 +137,9 @@ class ComplaintPolicy(Policy):
 
     def on_duty(self, who: str | None, at: datetime, grade: Grade | None, desks: Desks) -> datetime:
         """From when (UTC) on this colleague may be told of something of this grade, as seen at `at`."""
-        if self.is_grave(grade):
-            return utc(at)
-        levels = self.graded(grade).ladder.levels if grade else ()
-        desk = next((level.desk for level in levels if level.who == who), None)
-        return desks.of(desk).next_open(at, desks.zone)
+        if grade is None:
+            return desks.of(None).next_open(at, desks.zone)
+        return self.graded(grade).ladder.on_duty(who, at, desks)
 
     def deadline(
         self, owed: Owed, rules: InquiryPolicy, start: datetime, pauses: Iterable[Pause], desks: Desks
