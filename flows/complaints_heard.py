@@ -47,9 +47,7 @@ def _hear(engine: Engine, row: Any, order_id: int | None, now: datetime, flow_ru
     if order_id is None and row.case_no:
         odd = [(unknown_order(row.case_no), None)]
     outcome = _register(engine, row, told, order_id, flow_run)
-    if (
-        outcome.status not in OUTCOMES
-    ):  # neither registered nor joined: it is tried again, and nothing is lost
+    if outcome.status not in OUTCOMES:  # neither registered nor joined: it is tried again, not lost
         return Heard("failed", error=outcome.error or "; ".join(reason.en for reason in outcome.reasons))
     return Heard(OUTCOMES[outcome.status], odd)
 

@@ -8,14 +8,14 @@ from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import Connection, Engine, and_, func, null, or_, select
+from sqlalchemy import Connection, Engine, and_, func, or_, select
 
 from flows.clock import now
 from flows.messages import render
+from flows.outbox_cases import cases_of
 from flows.outbox_rows import unsent
 from flows.policy_store import current_policy
-from flows.scope import TABLES
-from flows.sql import insert_new, one_of, update_all
+from flows.sql import insert_new, update_all
 from models import OutboxMessage
 from models.database import transaction
 from states.policies.shops import ShopPolicies
@@ -67,17 +67,13 @@ def _waiting(connection: Connection, as_of: datetime) -> list[Any]:
 def _with_cases(connection: Connection, rows: Iterable[Any]) -> list[Any]:
     """Each notice with the state and the grade of the case it tells of: what is no longer true stays out of a digest
     (promise 6)."""
-    rows, ids, cases = list(rows), defaultdict(set), {}
-    for row in rows:
-        ids[row.case_kind].add(row.case_id)
-    for kind, of_kind in ids.items():
-        c = TABLES[kind].c
-        grade = c.grade if "grade" in c else null().label("grade")
-        mine = select(c.id, c.state, grade).where(one_of(connection, c.id, sorted(of_kind)))
-        cases |= {(kind, case.id): case for case in connection.execute(mine)}
-    gone = SimpleNamespace(state=None, grade=None)
-    found = ((row, cases.get((row.case_kind, row.case_id), gone)) for row in rows)
-    return [SimpleNamespace(**row._mapping, state=case.state, grade=case.grade) for row, case in found]
+    rows = list(rows)
+    cases = cases_of(connection, rows)
+    found = ((row, cases.get((row.case_kind, row.case_id))) for row in rows)
+    return [
+        SimpleNamespace(**row._mapping, state=case and case.state, grade=case and case.grade)
+        for row, case in found
+    ]
 
 
 def _told_as_one(connection: Connection, policy: ShopPolicies, rows: Sequence[Any], as_of: datetime) -> bool:
@@ -100,8 +96,8 @@ def _begin(connection: Connection, policy: ShopPolicies, notices: Sequence[Any],
     """A new one; its key names the oldest and the newest notice that it begins with. Just before the desk closes it
     gathers nothing, so that it need not wait until the morning."""
     first, last, shop = notices[0], notices[-1], policy.name
-    until = as_of + GATHERS
-    until = as_of if policy.off_duty_until(until, who=first.recipient) else until
+    gathered = as_of + GATHERS
+    until = as_of if policy.off_duty_until(gathered, who=first.recipient) else gathered
     key = f"{shop}/digest/{first.recipient}/{first.id}-{last.id}"
     row = {
         **{"shop": shop, "what": DIGEST, "channel": "staff", "recipient": first.recipient, "key": key},
