@@ -26,6 +26,7 @@ from states.policies.shops import ShopPolicies
 
 LEASE = timedelta(minutes=2)  # longer than all that is claimed at once can take
 LONG_WAIT = timedelta(minutes=10)  # until a message that nobody takes is looked at again
+IN_DUTY_HOURS = ("complaint", "rectification")  # of these a colleague is told while on duty (rule 98)
 
 
 @dataclass
@@ -145,7 +146,7 @@ def claim_batch(
 
 
 def _keeps_duty_hours(row: Any) -> bool:
-    return row.channel == "staff" and row.case_kind in ("complaint", "rectification")
+    return row.channel == "staff" and row.case_kind in IN_DUTY_HOURS
 
 
 def _off_duty_until(policy: ShopPolicies, row: Any, case: Case | None, now: datetime) -> datetime | None:
