@@ -178,13 +178,19 @@ def _callbacks(checks: Checks, life: Life, rows: Rows) -> None:
                 continue
             until = round_.resolved_at + SEVEN_DAYS
             left_at = left.get((case.id, round_.surveyed_at))
-            reached = [c for c in round_.calls if c["outcome"] in ("satisfied", "problem", "refused")]
-            if reached and datetime.fromisoformat(reached[0]["at"]) <= until:
+            spoke = [
+                _at(call["at"])
+                for call in round_.calls
+                if call["outcome"] in ("satisfied", "problem", "refused")
+            ]
+            if spoke and spoke[0] <= until:
                 found["called back"] += 1
             elif left_at is not None and left_at <= until + life.every:
                 found["asked in writing"] += 1
             elif left_at in life.after_stops and any(start <= until < end for start, end in STOPS):
                 found["asked in writing at once after a stop"] += 1
+            elif round_.surveyed_at and spoke and spoke[0] <= until + life.every:
+                found["called back just before the survey left"] += 1  # so that nobody needed it any more
             elif later is not None and later.why == "reopened" and later.began_at <= until:
                 found["taken up again by the customer first"] += 1
             elif later is not None and later.why == "survey" and later.began_at <= until:
