@@ -44,10 +44,11 @@ def _head(b: Bulletin) -> Iterator[str]:
             f"> 本期尚未结束,统计到 {as_of};与完整的上期相比仅供参考。 "
             f"The period is not over: counted up to {as_of}, beside the whole period before."
         )
-    yield "> " + " ".join(_summary(b))
+    yield "> " + " ".join(summary(b))
 
 
-def _summary(b: Bulletin) -> Iterator[str]:
+def summary(b: Bulletin) -> tuple[str, str]:
+    """In one sentence, Chinese and English."""
     now, before, open_ = b.now, b.before, [r for r in b.rectifications if not r["done_on"]]
     if not now.complaints:
         zh, en = "本期没有投诉", "No complaints came"
@@ -55,13 +56,11 @@ def _summary(b: Bulletin) -> Iterator[str]:
         cause = max(w.CAUSES, key=lambda kind: now.causes[kind])
         zh = f"本期受理投诉 {now.complaints} 起(上期 {before.complaints} 起),最多的是{w.CAUSES[cause][0]}"
         en = f"{now.complaints} complaint(s) came ({before.complaints} before), most about {w.CAUSES[cause][1]}"
-    yield (
+    return (
         f"{zh};处理完毕 {now.resolved} 起,期末未结 {now.unsettled} 起,其中逾期 {now.overdue} 起;"
-        f"整改中 {len(open_)} 项。"
-    )
-    yield (
+        f"整改中 {len(open_)} 项。",
         f"{en}; {now.resolved} were resolved, {now.unsettled} were not at its end, {now.overdue} of them late; "
-        f"{len(open_)} rectification(s) open."
+        f"{len(open_)} rectification(s) open.",
     )
 
 

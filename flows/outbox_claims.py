@@ -26,7 +26,8 @@ from states.policies.shops import ShopPolicies
 
 LEASE = timedelta(minutes=2)  # longer than all that is claimed at once can take
 LONG_WAIT = timedelta(minutes=10)  # until a message that nobody takes is looked at again
-IN_DUTY_HOURS = ("complaint", "rectification")  # of these a colleague is told while on duty (rule 98)
+# of these a colleague is told while on duty (rule 98)
+IN_DUTY_HOURS = ("complaint", "rectification", "bulletin")
 
 
 @dataclass

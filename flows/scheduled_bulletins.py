@@ -18,6 +18,7 @@ from flows import clock
 from flows.bulletin import Bulletin, bulletin
 from flows.bulletin_charts import Chart, charts
 from flows.bulletin_files import write_bulletin
+from flows.bulletin_notices import owe_bulletin
 from flows.bulletin_periods import Every, chosen
 from flows.bulletin_texts import markdown
 from flows.flow_forms import Text, in_the_shops_zone, zones
@@ -35,6 +36,8 @@ def complaint_bulletin(
     as_of: datetime | None = None,
 ) -> dict:
     """Write the bulletin 《客户服务交流信息》: complaints, times, callbacks, rectifications, and the period before.
+
+    Without days it is the regular one, and its readers are told once that it is there (rule 103).
 
     Args:
         shop: only this shop; every shop when empty.
@@ -55,6 +58,8 @@ def _written(
     for name, zone in _of(shop).items():
         period = chosen(moment.astimezone(zone).date(), every, first, last)
         done.append(_publish(bulletin(engine_from_env(), name, period, as_of=moment)))
+        if first is None:
+            owe_bulletin(engine_from_env(), done[-1])
     return Completed(message="; ".join(map(_line, done)), data={b.name: b.as_dict() for b in done})
 
 

@@ -23,6 +23,7 @@ WRITERS = {
     "flows/rectification_cases.py",
     "flows/complaint_acts.py",  # settles a complaint and opens its return in one transaction, through advance
     "flows/digests.py",  # puts what many notices say into one
+    "flows/bulletin_notices.py",  # a bulletin is no case that could be moved
     "flows/refund_rows.py",
     "flows/refunds.py",  # marks as sent what it is about to send
     "flows/circuits.py",  # what is known of a destination

@@ -109,6 +109,7 @@ class ComplaintPolicy(Policy):
     rectification: RectificationPolicy = RectificationPolicy()
     lead: Line = "客服组长"  # leads whoever handles a complaint; hears of what comes back (rule 101)
     other_ways: Line = "向电商平台申请介入,或拨打 12315 消费者投诉热线"  # for what we can't solve (rule 99)
+    bulletin_to: tuple[Line, ...] = ("客户服务部", "质量技术部", "营业部")  # rule 103; which others is ours
     digest_from: Annotated[int, Field(strict=True, ge=2)] = (
         6  # so many notices at once to one colleague leave as one
     )

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from complaints_told import SAID_AT, complain, settled
 from orders_told import AN_HOUR
+from outbox_told import messages
 
 from deployments.cli import run
 from models.database import engine_from_env
@@ -136,3 +137,8 @@ def test_a_run_writes_the_files_and_shows_text_and_pictures(prefect):
     assert shown["data"].count("](data:image/svg+xml;base64,") == 4
     path = Path(shown["description"].strip("`"))
     assert path.read_text(encoding="utf-8").split("![")[0] == shown["data"].split("![")[0]
+    readers = messages(
+        engine_from_env(), what="bulletin"
+    )  # of the regular one, not of what a person looked up
+    assert {row.payload["name"] for row in readers} == {"2026-03"}
+    assert len(readers) == 3
