@@ -22,6 +22,8 @@ from flows.refund_rows import REFUNDS
 from models.database import reading
 
 REFUND_IS = {"succeeded": Standing.SENT, "failed": Standing.DEAD}  # any other waits
+OFF_DUTY = "等收件人上班 / until its recipient is on duty"
+IN_TURN = "排在同案的前一条之后 / after the one before it about its case"
 COLUMNS = (Standing.SENT, Standing.WAITING, Standing.LAPSED, Standing.DEAD)
 
 
@@ -86,6 +88,6 @@ def _why(row: Any) -> str:
     """What keeps or kept a message from leaving; empty for one that left, or leaves next."""
     if row.digest_id is not None:
         return "并入另一条 / told within another"
-    if standing(row) is Standing.WAITING and row.not_before and not row.answer:
-        return "等收件人上班 / until its recipient is on duty"
+    if standing(row) is Standing.WAITING and not row.answer:
+        return OFF_DUTY if row.not_before or row.retry_at else IN_TURN
     return row.lapsed_why or row.dead_why or row.answer or ""

@@ -18,7 +18,7 @@ import pytest
 from orders_told import rows
 
 from deployments.demo import _live_through
-from deployments.demo_departures import departures, departures_table
+from deployments.demo_departures import IN_TURN, OFF_DUTY, departures, departures_table
 from deployments.demo_world import kept_in, settings_of
 from deployments.running import _until_done, deploy, prepare
 from deployments.sample_stories import SHOPS
@@ -227,6 +227,7 @@ def everything_left_once(world: Alongside) -> dict[str, int]:
     for name, here in found.items():
         assert here.ours[Standing.SENT] == here.got, name
         assert here.ours[Standing.WAITING] <= until_the_desk_opens(), name
+        assert len(here.ours[Standing.WAITING]) == here.why[OFF_DUTY] + here.why[IN_TURN], name
         assert not here.ours[Standing.DEAD], name
     ways = ("payments", "platform", "sms", "staff")
     assert set(found) == {f"{shop}/{way}" for shop in SHOPS for way in ways} - {"bag-studio/sms"}
