@@ -124,6 +124,8 @@ def server_settings(home: Path, url: str) -> dict[str, str]:
         # a second run of a shop's cut-off waits this long for the first, not half a minute
         "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "2",
         "PREFECT__SERVER_FINAL": "1",
+        # it lists all zones for each schedule it reads: the package tzdata knows them, the machine is asked for 10 ms
+        "PYTHONTZPATH": "",
     }
 
 

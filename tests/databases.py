@@ -55,7 +55,7 @@ class PostgresServer:
     def new(self) -> str:
         """The URL of a fresh database."""
         name = f"test_{next(self._numbers)}"
-        self._say(f"CREATE DATABASE {name} TEMPLATE {self._template}")
+        self._say(f"CREATE DATABASE {name} TEMPLATE {self._template} STRATEGY FILE_COPY")
         return self._url(name)
 
     def empty(self) -> str:

@@ -12,7 +12,7 @@ from tests.benchmarks.month_life import ZONE, Month
 from tests.benchmarks.real_checks import Checks
 from tests.databases import KINDS, difference, end_state
 
-NUMBER, SEED = 120, 7
+NUMBER, SEED = 80, 7
 FORTNIGHT = {"begins_at": datetime(2026, 3, 9, tzinfo=ZONE), "days": 12, "every": AN_HOUR}
 
 
