@@ -36,30 +36,30 @@ HANGS = Behaviour(acts=False, after=5)
 
 @dataclass
 class Hour:
-    """What was seen."""
+    """What was seen; of a message that was asked for again, since a busy machine took too long, the first time."""
 
-    waits: list[float] = field(default_factory=list)  # of messages to the two others
+    waited: dict[str, float] = field(default_factory=dict)  # seconds by key, of those to the two others
     asked_while_down: int = 0
-    drained: list[tuple[float, str]] = field(default_factory=list)  # moment and key, as they arrived
+    drained: dict[str, float] = field(default_factory=dict)  # moments by key, as they arrived
     expected: int = 0
 
     @property
     def p99(self) -> float:
         """Seconds."""
-        return quantiles(self.waits, n=100)[-1]
+        return quantiles(self.waited.values(), n=100)[-1]
 
     @property
     def busiest(self) -> int:
         """The most messages that came within a second when it was back."""
-        moments = [at for at, _ in self.drained]
+        moments = list(self.drained.values())
         return max((sum(at <= other < at + 1 for other in moments) for at in moments), default=0)
 
     @property
     def in_order(self) -> bool:
         """Whether each order's messages came in the sequence they were owed."""
         last: dict[str, int] = {}
-        for _, key in self.drained:
-            order, number = key.split("/")[2], int(key.rsplit("-", 1)[1])
+        for key in self.drained:
+            order, number = key.split("/")[2], int(key.removesuffix("/1").rsplit("-", 1)[1])
             if last.get(order, -1) >= number:
                 return False
             last[order] = number
@@ -92,10 +92,10 @@ def lived(engine: Engine, *, outage: bool) -> Hour:
             before, began = [len(side.asked) for side in others], time.monotonic()
             deliver(engine, posting(urls, per_second=RATE), at, clock=_running_from(at))
             for side, count in zip(others, before, strict=True):
-                hour.waits += [asked.at - began for asked in side.asked[count:]]
-        hour.drained = [
-            (asked.at, asked.key.removesuffix("/1")) for asked in third.asked[hour.asked_while_down :]
-        ]
+                for asked in side.asked[count:]:
+                    hour.waited.setdefault(asked.key, asked.at - began)
+        for asked in third.asked[hour.asked_while_down :]:
+            hour.drained.setdefault(asked.key, asked.at)
     finally:
         outbox_tries.TRY_SECONDS = patience
         for side in sides:
