@@ -128,10 +128,12 @@ def _departments(case, at: datetime) -> list[FollowUp]:
 
 
 def _regraded(case, change: Change) -> list[FollowUp]:
-    """Graver than those who have been told knew: the departments hear of it, too, and the ladder goes on (rule 98)."""
+    """Graver than the customer and those who have been told knew: the customer is calmed first, the departments hear
+    of it, too, and the ladder goes on (rule 98)."""
     round_ = case.current
     graver = round_.ladder_since == change.at
-    rows = _departments(case, change.at) if graver and round_.told else []
+    rows: list[FollowUp] = [_calmed(case)] if graver and ladder_of(case).calm_first else []
+    rows += _departments(case, change.at) if graver and round_.told else []
     goes_on = change.source == S.INVESTIGATING and round_.acknowledged_at is None
     return [*rows, Ask("escalate", by=MACHINE)] if goes_on else rows
 
@@ -152,7 +154,11 @@ def _taken_in(case, at: datetime) -> list[FollowUp]:
     """The customer is calmed first, then somebody is told (rules 95, 98)."""
     if not is_complaint(case):
         return [_to_handler(case, "inquiry", at)]
-    return [Owe(f"complaint_received_{case.grade}", "buyer", only_while=tuple(AT_WORK))]
+    return [_calmed(case)]
+
+
+def _calmed(case) -> Owe:
+    return Owe(f"complaint_received_{case.grade}", "buyer", only_while=tuple(AT_WORK))
 
 
 def _taken_up_again(case, at: datetime) -> list[FollowUp]:

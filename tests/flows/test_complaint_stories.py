@@ -100,6 +100,23 @@ def test_departments_hear_of_what_turns_out_graver_than_those_told_before_knew(e
     assert [what for what, _ in complaint_owed(engine)].count("brought_in") == 2
 
 
+@pytest.mark.parametrize(
+    ("was", "becomes", "calmed"),
+    [
+        ("quality", "major", ["general", "major"]),
+        ("quality", "crisis", ["general", "crisis"]),
+        ("safety", "major", ["crisis"]),
+        ("safety", "general", ["crisis"]),
+    ],
+)
+def test_whose_complaint_turns_out_graver_is_calmed_anew(engine, was, becomes, calmed):
+    """Rule 98: what must not be eaten or used any more is said to the customer, whenever we find it out."""
+    complain(engine, nature=was)
+    done(engine, "regrade", SAID_AT + A_MINUTE, grade=becomes, text="核实")
+    told = [what for what, who in complaint_owed(engine) if who is None]
+    assert told == [f"complaint_received_{grade}" for grade in calmed]
+
+
 def test_of_a_general_complaint_at_night_colleagues_hear_when_they_are_there(engine):
     at = moment("03-03 23:30")
     complain(engine, at)
