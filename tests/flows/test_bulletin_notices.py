@@ -48,6 +48,7 @@ def test_written_again_it_is_told_to_nobody_again(engine, written):
 def test_it_says_what_the_period_was_like_and_where_the_whole_is(engine, written):
     text = messages(engine, what="bulletin")[0].text
     assert "2026-03-01 至 2026-03-31(规则 103):本期受理投诉 1 起(上期 0 起)" in text
+    assert f"/artifacts/key/bulletin-{SHOP}" in text  # the menu of the window has no entry for them
     assert f"kefu bulletin --shop {SHOP} --from 2026-03-01 --until 2026-03-31" in text
 
 
