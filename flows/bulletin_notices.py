@@ -13,7 +13,6 @@ from flows.messages import render
 from flows.outbox_rows import OUTBOX
 from flows.sql import insert_new
 from models.database import transaction
-from states.policies.shops import Language
 
 WHAT = "bulletin"
 
@@ -22,14 +21,14 @@ def owe_bulletin(engine: Engine, made: Bulletin) -> int:
     """Owe each reader what it says in short, once for a period, however often it is written; say to how many it is
     new."""
     shop, period = made.shop, made.period
-    zh, en = summary(made)
     told = {"first": str(period.first), "last": str(period.last), "name": period.name}
-    words = {**told, "summary": zh if shop.language is Language.ZH else en}
+    zh, en = summary(made)
+    text = render(WHAT, SimpleNamespace(policy=shop), {**told, "zh": zh, "en": en})
     row = {
-        **{"case_kind": WHAT, "case_id": int(f"{period.first:%Y%m%d}"), "shop": shop.name, "what": WHAT},
-        **{"channel": "staff", "owed_at": made.as_of},
-        **{"recorded_at": now(), "only_while": [], "payload": told},
-        "text": render(WHAT, SimpleNamespace(policy=shop), words),
+        **{"shop": shop.name, "what": WHAT, "channel": "staff", "payload": told, "text": text},
+        **{"owed_at": made.as_of, "recorded_at": now(), "only_while": []},
+        # about no case: the day on which it begins keeps the messages of each period apart
+        **{"case_kind": WHAT, "case_id": int(f"{period.first:%Y%m%d}")},
     }
     rows = [
         {**row, "recipient": reader, "key": f"{shop.name}/{WHAT}/{period.name}/{reader}"}

@@ -36,11 +36,11 @@ HANGS = Behaviour(acts=False, after=5)
 
 @dataclass
 class Hour:
-    """What was seen; of a message that was asked for again, since a busy machine took too long, the first time."""
+    """What was seen. A busy machine may take too long, and then a message is asked for again, under its key."""
 
     waited: dict[str, float] = field(default_factory=dict)  # seconds by key, of those to the two others
     asked_while_down: int = 0
-    drained: dict[str, float] = field(default_factory=dict)  # moments by key, as they arrived
+    asked_since: list[tuple[float, str]] = field(default_factory=list)  # moment and key, as they arrived
     expected: int = 0
 
     @property
@@ -49,9 +49,14 @@ class Hour:
         return quantiles(self.waited.values(), n=100)[-1]
 
     @property
+    def drained(self) -> list[str]:
+        """The keys of the messages that came when it was back, in the sequence they first came in."""
+        return list(dict.fromkeys(key for _, key in self.asked_since))
+
+    @property
     def busiest(self) -> int:
-        """The most messages that came within a second when it was back."""
-        moments = list(self.drained.values())
+        """The most requests that came within a second when it was back."""
+        moments = [at for at, _ in self.asked_since]
         return max((sum(at <= other < at + 1 for other in moments) for at in moments), default=0)
 
     @property
@@ -59,7 +64,7 @@ class Hour:
         """Whether each order's messages came in the sequence they were owed."""
         last: dict[str, int] = {}
         for key in self.drained:
-            order, number = key.split("/")[2], int(key.removesuffix("/1").rsplit("-", 1)[1])
+            order, number = key.split("/")[2], int(key.rsplit("-", 1)[1])
             if last.get(order, -1) >= number:
                 return False
             last[order] = number
@@ -94,8 +99,9 @@ def lived(engine: Engine, *, outage: bool) -> Hour:
             for side, count in zip(others, before, strict=True):
                 for asked in side.asked[count:]:
                     hour.waited.setdefault(asked.key, asked.at - began)
-        for asked in third.asked[hour.asked_while_down :]:
-            hour.drained.setdefault(asked.key, asked.at)
+        hour.asked_since = [
+            (asked.at, asked.key.removesuffix("/1")) for asked in third.asked[hour.asked_while_down :]
+        ]
     finally:
         outbox_tries.TRY_SECONDS = patience
         for side in sides:

@@ -137,8 +137,7 @@ def test_a_run_writes_the_files_and_shows_text_and_pictures(prefect):
     assert shown["data"].count("](data:image/svg+xml;base64,") == 4
     path = Path(shown["description"].strip("`"))
     assert path.read_text(encoding="utf-8").split("![")[0] == shown["data"].split("![")[0]
-    readers = messages(
-        engine_from_env(), what="bulletin"
-    )  # of the regular one, not of what a person looked up
+    readers = messages(engine_from_env(), what="bulletin")
+    # told of the regular one, not of what a person looked up
     assert {row.payload["name"] for row in readers} == {"2026-03"}
     assert len(readers) == 3

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
 from complaints_told import SAID_AT, complain, settled
 from orders_told import AN_HOUR, SHOP, moment
 from outbox_told import Calling, deliver, gateways, messages
+from test_bulletin import PRIVATE
 
 from flows.bulletin import bulletin
 from flows.bulletin_notices import owe_bulletin
 from flows.bulletin_periods import Every, Period
 from flows.outbox_desk import listed
 from models.database import reading
+from states.policies.shops import Language
 
 MARCH = Period.around(date(2026, 3, 1), Every.MONTH)
 WRITTEN_AT = moment("04-01 08:00")
@@ -50,6 +53,20 @@ def test_it_says_what_the_period_was_like_and_where_the_whole_is(engine, written
     assert "2026-03-01 至 2026-03-31(规则 103):本期受理投诉 1 起(上期 0 起)" in text
     assert f"/artifacts/key/bulletin-{SHOP}" in text  # the menu of the window has no entry for them
     assert f"kefu bulletin --shop {SHOP} --from 2026-03-01 --until 2026-03-31" in text
+
+
+def test_who_reads_english_gets_it_in_english(engine, written):
+    week = Period.around(date(2026, 3, 2), Every.WEEK)
+    shop = written.shop.model_copy(update={"language": Language.EN})
+    owe_bulletin(engine, replace(written, shop=shop, period=week))
+    text = messages(engine, what="bulletin")[-1].text
+    assert "2026-03-02 to 2026-03-08 (rule 103): 1 complaint(s) came (0 before)" in text
+    assert "本期" not in text
+
+
+def test_nothing_of_a_customer_is_in_it(engine, written):
+    for row in messages(engine, what="bulletin"):
+        assert not [word for word in PRIVATE if word in f"{row.text} {row.payload}"]
 
 
 def test_an_operator_sees_it_among_the_messages(engine, written):
