@@ -32,7 +32,7 @@ def ids_of(connection: Connection, table: Table, shop: str, nos: Iterable[str]) 
     """The ids of this shop's cases with these numbers, as far as there are any."""
     c = table.c
     found = select(c.no, c.id).where(c.shop == shop, one_of(connection, c.no, nos))
-    return dict(connection.execute(found).tuples().all())
+    return dict(connection.execute(found).all())
 
 
 def rows_of(connection: Connection, of: Table, kind: str, ids: Sequence[int]) -> dict[int, list]:

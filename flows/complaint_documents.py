@@ -115,7 +115,7 @@ def _head(row: Any, order_no: str | None, policy_number: int) -> dict:
 
 def _orders_of(connection: Connection, ids: set[int]) -> dict[int, str]:
     found = connection.execute(select(ORDERS.c.id, ORDERS.c.no).where(ORDERS.c.id.in_(ids)))
-    return dict(found.tuples().all())
+    return dict(found.all())
 
 
 def _rounds_of(connection: Connection, ids: Sequence[int]) -> dict[int, list]:

@@ -75,7 +75,7 @@ def _head(row: Any, order_no: str, policy_number: int) -> dict:
 
 def _orders_of(connection: Connection, ids: set[int]) -> dict[int, str]:
     found = connection.execute(select(ORDERS.c.id, ORDERS.c.no).where(ORDERS.c.id.in_(ids)))
-    return dict(found.tuples().all())
+    return dict(found.all())
 
 
 def _lines_of(connection: Connection, ids: Sequence[int]) -> dict[int, list]:
