@@ -27,6 +27,7 @@ from deployments.commands import (
 from deployments.shop_files import ShopFileError
 from flows.imports.rows import UnreadableFile
 from flows.masking import mask_text
+from models.shape import DatabaseUnfit
 from states.errors import KefuError, OutsideFailed, Refused
 from states.policies.working_days import CalendarEnds
 
@@ -67,6 +68,8 @@ def run(arguments: list[str]) -> int:
         return _say(arguments, "unreadable_file", "", str(error), output.WRONG_USAGE)
     except CalendarEnds as error:
         return _say(arguments, "calendar_ends", "", str(error), output.REFUSED)
+    except DatabaseUnfit as error:
+        return _say(arguments, error.code, error.where, str(error), output.OUTSIDE_FAILED)
     except DBAPIError as error:
         return _say(arguments, "database", "", _database_sentence(error), output.OUTSIDE_FAILED)
     except ArgumentError as error:
@@ -120,6 +123,4 @@ def _say_refused(no: Refused, arguments: list[str]) -> int:
 
 def _database_sentence(error: DBAPIError) -> str:
     said = mask_text(str(error.orig)).strip().splitlines()[0]
-    if "no such table" in said or "does not exist" in said:
-        return f"the database is empty or old: run `kefu migrate` ({said})"
     return f"the database could not be used: {said}"

@@ -20,7 +20,8 @@ from deployments.shop_files import load_shop_file
 from flows import clock
 from flows.gateways.payments import URL as PAYMENTS_URL
 from flows.policy_store import apply_policy, current_policies
-from models.database import engine_from_env, home, migrate
+from models.database import database_url, engine_for, engine_from_env, home
+from models.migrating import migrate
 from states.errors import BadInput
 
 Say = Callable[[str], None]
@@ -53,8 +54,9 @@ def up(
 def prepare(shop_files: Iterable[Path] = (), *, say: Say = print) -> None:
     """The tables and the shops. The shops that come with kefu only where there are none: what an operator has
     applied since must not be undone by a restart."""
+    if copy := migrate(engine_for(database_url())):
+        say(f"升级前的数据库副本 the database from before its upgrade: {copy}")
     engine = engine_from_env()
-    migrate(engine)
     shop_files = list(shop_files)
     if not shop_files and not current_policies(engine):
         shop_files = [Path(str(files("deployments") / "shops" / f"{name}.toml")) for name in OWN_SHOPS]
@@ -113,6 +115,7 @@ def deploy(api_url: str | None = None, *, paused: bool = False) -> list[str]:
 
 def start_worker(api_url: str | None = None, *, limit: int = LIMIT, say: Say = print) -> None:
     """A worker for a Prefect server that runs elsewhere, until Ctrl-C."""
+    engine_from_env()  # a database that is not ours stops us here, not each of our runs
     settings = {"PREFECT_WORKER_QUERY_SECONDS": "1", "PREFECT_WORKER_PREFETCH_SECONDS": "0"}
     settings |= {"PREFECT_API_URL": api_url} if api_url else {}
     use_settings(settings)

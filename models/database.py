@@ -9,6 +9,8 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
+from models.shape import check_shape
+
 
 def home() -> Path:
     """Where an embedded kefu keeps its files: KEFU_HOME, or `.kefu` in the working directory."""
@@ -44,14 +46,16 @@ def _set_up_sqlite(connection, _record) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
-@cache
-def _engine(url: str) -> Engine:
-    return engine_for(url)
-
-
 def engine_from_env() -> Engine:
-    """The engine this process works with."""
-    return _engine(database_url())
+    """The engine this process works with. Raises DatabaseUnfit where its database has another shape than ours."""
+    return _checked_engine(database_url())
+
+
+@cache
+def _checked_engine(url: str) -> Engine:
+    engine = engine_for(url)
+    check_shape(engine)
+    return engine
 
 
 @contextmanager
@@ -79,16 +83,3 @@ def reading(engine: Engine) -> Iterator[Connection]:
             connection = connection.execution_options(isolation_level="REPEATABLE READ")
         yield connection
         connection.rollback()
-
-
-def migrate(engine: Engine) -> None:
-    """Create the tables, or bring them to this version's shape; harmless when they have it."""
-    from alembic import command  # only here: it would slow every other command down
-    from alembic.config import Config
-
-    config = Config()
-    config.set_main_option("script_location", "models:migrations")
-    with engine.connect() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-        connection.commit()

@@ -18,7 +18,8 @@ from sqlmodel import SQLModel
 
 from deployments.shop_files import load_shop_file
 from flows.policy_store import apply_policy
-from models.database import engine_for, migrate
+from models.database import engine_for
+from models.migrating import migrate
 
 KINDS = ("sqlite", "postgresql")
 SHOP_FILES = sorted((Path(__file__).parents[1] / "deployments" / "shops").glob("*.toml"))

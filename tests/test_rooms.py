@@ -80,9 +80,8 @@ def _commits(node: ast.AST) -> bool:
 
 def test_only_the_writers_write():
     assert _modules_where(_takes_what_writes) == WRITERS
-    assert _modules_where(_commits) == {
-        "models/database.py"
-    }  # what looks without `transaction` keeps nothing
+    # what looks without `transaction` keeps nothing; the tables themselves are changed otherwise
+    assert _modules_where(_commits) == {"models/database.py", "models/migrating.py"}
 
 
 @pytest.mark.parametrize("module", ["deployments.cli", "flows.timed_steps", "flows.replay", "flows.acting"])

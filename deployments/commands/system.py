@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from deployments import output
-from models.database import database_url, engine_from_env
-from models.database import migrate as bring_up_to_date
+from models.database import database_url, engine_for, engine_from_env
+from models.migrating import migrate as bring_up_to_date
 from states.complaints import complaint_lifecycle
 from states.diagrams import mermaid
 from states.errors import BadInput
@@ -36,7 +36,8 @@ def add_to(app: typer.Typer) -> None:
 
 def migrate() -> None:
     """Create the database, or bring it to this version's shape."""
-    bring_up_to_date(engine_from_env())
+    if copy := bring_up_to_date(engine_for(database_url())):
+        output.console.print(f"升级前的副本 the copy from before: {copy}", soft_wrap=True)
     backend = database_url().split(":", 1)[0]
     output.console.print(f"database ready ({backend})")
 

@@ -1,4 +1,4 @@
-"""Alembic's entry: migrates over the connection `models.database.migrate` hands in."""
+"""Alembic's entry: migrates over the connection `models.migrating` hands in, within its transaction."""
 
 from alembic import context
 from sqlmodel import SQLModel
@@ -10,5 +10,4 @@ context.configure(
     target_metadata=SQLModel.metadata,
     render_as_batch=True,
 )
-with context.begin_transaction():
-    context.run_migrations()
+context.run_migrations()

@@ -27,11 +27,10 @@ def stored(prefect):
     """The database of the harness's home."""
     from databases import set_up
 
-    from models.database import engine_from_env
+    from models.database import database_url, engine_for, engine_from_env
 
-    engine = engine_from_env()
-    set_up(engine)
-    return engine
+    set_up(engine_for(database_url()))
+    return engine_from_env()
 
 
 def served(monkeypatch, there: OtherSide) -> None:

@@ -16,15 +16,14 @@ from deployments.cli import run
 from flows.clock import now
 from flows.outbox_claims import LEASE
 from flows.outbox_rows import Route, Wanted, claim
-from models.database import engine_from_env, transaction
+from models.database import database_url, engine_for, engine_from_env, transaction
 
 
 @pytest.fixture
 def engine(kefu_home):
     """The database of the command line."""
-    engine = engine_from_env()
-    set_up(engine)
-    return engine
+    set_up(engine_for(database_url()))
+    return engine_from_env()
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
 from sqlmodel import SQLModel
 
 from models import Buyer, DispatchBatch, Order, Timer
-from models.database import migrate, reading, transaction
+from models.database import reading, transaction
+from models.migrating import migrate
 
 NOON = datetime(2026, 3, 2, 4, tzinfo=UTC)
 
