@@ -187,6 +187,8 @@ class Receiver:
 
     def __init__(self, engine: Engine, *, host: str = "127.0.0.1", port: int = PORT) -> None:
         self._socket = socket.create_server((host, port))
+        # asyncio sees to this for sockets that it makes itself; what we accept inherits it
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         # no access log: a path may hold anything
         quiet = {"log_level": "warning", "access_log": False, "server_header": False}
         self._server = uvicorn.Server(uvicorn.Config(receiver_app(engine), **quiet))
