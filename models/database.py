@@ -42,7 +42,8 @@ def engine_for(url: str) -> Engine:
 
 def _set_up_sqlite(connection, _record) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=60000"):
+    # FULL: whoever was told that we know something may rely on it, whatever happens to the power (promise 7)
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=60000"):
         connection.execute(f"PRAGMA {pragma}")
 
 

@@ -76,9 +76,9 @@ def test_an_instant_comes_back_as_the_same_instant_in_utc(engine):
     assert found.tzinfo is UTC
 
 
-def test_sqlite_writes_ahead_waits_for_others_and_keeps_foreign_keys(databases):
+def test_sqlite_writes_ahead_to_the_disk_waits_for_others_and_keeps_foreign_keys(databases):
     engine = databases.new("sqlite")
-    pragmas = {"journal_mode": "wal", "foreign_keys": 1, "busy_timeout": 60000, "synchronous": 1}
+    pragmas = {"journal_mode": "wal", "foreign_keys": 1, "busy_timeout": 60000, "synchronous": 2}
     with engine.connect() as connection:
         for name, value in pragmas.items():
             assert connection.execute(text(f"PRAGMA {name}")).scalar() == value, name
