@@ -29,7 +29,6 @@ from flows.imports.rows import UnreadableFile
 from flows.masking import mask_text
 from models.shape import DatabaseUnfit
 from states.errors import KefuError, OutsideFailed, Refused
-from states.policies.working_days import CalendarEnds
 
 app = typer.Typer(
     name="kefu",
@@ -66,8 +65,6 @@ def run(arguments: list[str]) -> int:
         return _say(arguments, "bad_shop_file", "", str(error), output.WRONG_USAGE)
     except UnreadableFile as error:
         return _say(arguments, "unreadable_file", "", str(error), output.WRONG_USAGE)
-    except CalendarEnds as error:
-        return _say(arguments, "calendar_ends", "", str(error), output.REFUSED)
     except DatabaseUnfit as error:
         return _say(arguments, error.code, error.where, str(error), output.OUTSIDE_FAILED)
     except DBAPIError as error:

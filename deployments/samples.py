@@ -13,7 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from deployments.sample_stories import PREFIX, SHOPS, Sample
-from states.policies.working_days import DispatchDays
+from states.policies.working_days import DispatchDays, WorkingDays
 from states.reasons import yuan
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -64,7 +64,7 @@ STYLES = {
 def latest_full_day(now: datetime) -> date:
     """The latest working day that is over, its next morning too."""
     day = now.astimezone(ZONE).date() - timedelta(days=2)
-    while not DispatchDays.CN_WORKING_DAYS.is_dispatch_day(day):
+    while not WorkingDays(DispatchDays.CN_WORKING_DAYS).is_working(day):
         day -= timedelta(days=1)
     return day
 

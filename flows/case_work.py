@@ -185,13 +185,15 @@ class CaseWork:
             self.refusals.extend(no.reasons)
             timer.refused = no.reasons[0].code
             rows = self.lifecycle.when_refused(self.view, asked, no.reasons)
-            moves = [r.due_at for r in rows if isinstance(r, f.MoveTimer)]
-            if not moves:
+            move = next((r for r in rows if isinstance(r, f.MoveTimer)), None)
+            if move is None:
                 timer.done_at = asked.at
-            elif moves[0] > asked.at:
-                timer.due_at = moves[0]
+            elif move.due_at > asked.at:
+                timer.due_at, timer.unknown_on = move.due_at, move.unknown_on
             else:  # it would be tried for ever
-                raise ValueError(f"timer {timer.kind} was put off to {moves[0]}, which is no later") from None
+                raise ValueError(
+                    f"timer {timer.kind} was put off to {move.due_at}, which is no later"
+                ) from None
             return self._follow(rows, asked)
 
     def _waiting_timer(self, trigger: str) -> SimpleNamespace | None:
@@ -204,7 +206,10 @@ class CaseWork:
         if number in rounds:
             return
         if row.round is None:
-            if any(t.due_at == row.due_at for t in self._waiting(row.kind)):
+            if same := next((t for t in self._waiting(row.kind) if t.due_at == row.due_at), None):
+                if same.unknown_on != row.unknown_on:
+                    same.unknown_on = row.unknown_on
+                    self._touch(same)
                 return  # that very promise stands already
             self._cancel_waiting(row.kind, at)  # a new one takes its place: nobody is chased twice
         timer = SimpleNamespace(
@@ -212,6 +217,7 @@ class CaseWork:
             kind=str(row.kind),
             round=number,
             due_at=row.due_at,
+            unknown_on=row.unknown_on,
             done_at=None,
             cancelled_at=None,
             refused=None,

@@ -32,7 +32,7 @@ from states.policies.shops import ShopPolicies
 
 COMPLAINTS = Complaint.__table__
 TRIES = 5  # when somebody else took the number
-BY_THE_MACHINE = {"register", "begin_round"}
+BY_THE_MACHINE = {"register", "begin_round", "replan"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ def quote_complaint(
     """The shop's answer to these words as a document, by its newest settings; times in its zone.
 
     Without `resolved_at` the callback is planned for a resolution at its deadline. Raises BadInput, naming the
-    nearest known word, NotFound, and CalendarEnds where the days to call on are not known.
+    nearest known word, or NotFound.
     """
     shop_ = current_policy(connection, shop)
     said_at = clock.read_time(at, shop_.zone, what="--at") if at else clock.now()

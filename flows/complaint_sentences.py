@@ -46,6 +46,7 @@ TOLD = {
         "{by}处理完毕:{remedy},并告知客户(规则 97)",
         "{by} resolved it by {remedy_en}, and told the customer (rule 97)",
     ),
+    "replan": ("{by}重新安排了回访(规则 100)", "{by} planned the callback anew (rule 100)"),
     "call_due": ("到回访时间,已通知回访员(规则 100)", "time to call back: who calls was told (rule 100)"),
     "chase_call": ("回访电话还没有打,已再次提醒(规则 100)", "the call was not made: staff were told again (rule 100)"),
     "call": ("{by}打电话回访:{outcome}(规则 100)", "{by} called back: {outcome_en} (rule 100)"),

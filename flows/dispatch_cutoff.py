@@ -24,7 +24,6 @@ from models.database import home, reading
 from states.order_reasons import free_since
 from states.orders import OrderState, TimerKind, dispatch_blockers
 from states.policies.shops import ShopPolicies
-from states.policies.working_days import CalendarEnds
 
 ORDERS = Order.__table__
 MANIFEST_COLUMNS = ("no", "paid_at", "receiver", "phone", "address", "goods", "amount_fen")
@@ -81,12 +80,8 @@ def dispatch_cutoff(
     shops = [p for p in current_policies(engine) if scope.shop in (None, p.name)]
     for policies in shops:
         leaving = _sweep(engine, report, policies.name, case_no, **how)
-        try:
-            with reading(engine) as connection:
-                report.batches += _batches(connection, report, policies, scope.case_id, leaving)
-        except CalendarEnds as error:  # of this shop: the others have their report
-            report.failed += 1
-            report.rows.append({"no": policies.name, "did": [], "refused": [], "error": str(error)})
+        with reading(engine) as connection:
+            report.batches += _batches(connection, report, policies, scope.case_id, leaving)
     return report
 
 

@@ -72,6 +72,7 @@ WHO = {
     "platform": ("平台", "the platform"),
     "timer": ("系统", "the timetable"),
     "audit": ("系统", "the machine"),
+    "calendar": ("系统按最新工作日历", "the calendar"),
     "operator": ("未具名客服", "an unnamed operator"),
     "payments": ("支付平台", "the payment service"),
 }
@@ -89,7 +90,6 @@ NEXT = {
 REMEDIES = {
     "held": ("解除扣留 kefu order unhold {no} --reason {hold} --by 姓名", "lift the hold, with the same command"),
     "not_verified": ("审单 kefu order act {no} verify --by 姓名", "verify it, with the same command"),
-    "no_promise": ("升级日历,再 kefu order act {no} repromise --by 姓名", "upgrade the calendar, then do that"),
     "before_cutoff": ("等到截单时间即可", "nothing to do but wait"),
     "not_paid": ("等买家付款", "wait for the buyer to pay"),
     "free_since": ("现在就放行 kefu order act {no} release --by 姓名", "let it go now, with the same command"),

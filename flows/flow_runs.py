@@ -16,9 +16,8 @@ from prefect.states import Cancelled, Completed, Failed, State
 from flows import clock
 from flows.imports.rows import UnreadableFile
 from states.errors import KefuError
-from states.policies.working_days import CalendarEnds
 
-EXPLAINED = (KefuError, UnreadableFile, CalendarEnds)  # their text is for the operator; all others are bugs
+EXPLAINED = (KefuError, UnreadableFile)  # their text is for the operator; all others are bugs
 
 
 class Report(Protocol):

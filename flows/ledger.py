@@ -62,7 +62,7 @@ def _write_timers(connection: Connection, touched: list) -> None:
     update_all(connection, TIMERS, [{"id": t.id} for t in old], [vars(t) for t in old], _MOVING)
 
 
-_MOVING = ("due_at", "done_at", "cancelled_at", "refused", "retry_at", "error")
+_MOVING = ("due_at", "unknown_on", "done_at", "cancelled_at", "refused", "retry_at", "error")
 
 
 def _write_holds(connection: Connection, touched: list) -> None:

@@ -48,7 +48,10 @@ def _head(row: Any, policy_number: int) -> dict:
         "refunding_fen": row.refunding_fen,
         "policy_version": policy_number,
         "promise": row.promise_on
-        and {"kind": row.promise_kind, "on": row.promise_on, "cutoff_at": row.promise_cutoff_at},
+        and {
+            **{"kind": row.promise_kind, "on": row.promise_on, "cutoff_at": row.promise_cutoff_at},
+            "provisional": row.promise_unknown_on is not None,
+        },
         "batch": row.released_at and {"cutoff_at": row.batch_cutoff_at, "released_at": row.released_at},
         "shipped_at": row.shipped_at,
         "waybill": row.waybill,

@@ -71,10 +71,12 @@ class PolicyVersions:
         return self._rows[version_id].number
 
     def settings(self, version_id: int) -> ShopPolicies:
-        """What the shop file said in this version."""
+        """What the shop file said in this version, with the days as they are known today: these are facts of the
+        world, and no policy that is fixed when an order is placed."""
         if version_id not in self._settings:
             row = self._rows[version_id]
-            self._settings[version_id] = _parsed(row.digest, json.dumps(row.settings))
+            days = self._of[row.shop][-1].settings.get("calendar", {})
+            self._settings[version_id] = _parsed(row.digest, json.dumps({**row.settings, "calendar": days}))
         return self._settings[version_id]
 
 

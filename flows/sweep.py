@@ -17,7 +17,8 @@ from sqlalchemy import Engine, or_, select, update
 from flows import order_cases
 from flows.advance import advancing
 from flows.clock import now
-from flows.requests import Advanced, DueWork, Outcome, Status
+from flows.remaking import ANEW, in_batches, now_known, remake
+from flows.requests import Advanced, DueWork, Outcome, Request, Status
 from flows.scope import Scope, find_scope
 from models import Timer
 from models.database import reading, transaction
@@ -85,13 +86,17 @@ def sweep(
     report: SweepReport | None = None,
     cases: Any = order_cases,
 ) -> SweepReport:
-    """Bring every case with a due timer of these kinds up to `as_of`.
+    """Bring every case with a due timer of these kinds up to `as_of`; what waits on days that are known by now is
+    planned anew first.
 
     Raises NotFound or BadInput for a shop or case that can't be meant.
     """
     report = report or SweepReport(flow, as_of, dry_run)
     with reading(engine) as connection:
         scope = find_scope(connection, shop, case_no, cases.kind)
+        known = now_known(connection, cases.kind, scope) if cases.kind in ANEW else []
+    for ids in in_batches(known, BATCH):
+        _add(report, run_batch(remake, engine, ids, as_of, dry_run, flow_run, cases))
     for ids in _due_cases(engine, cases.kind, list(map(str, kinds)), scope, as_of):
         advanced, bad = run_batch(work_off, engine, ids, as_of, dry_run, flow_run, cases)
         _add(report, advanced)
@@ -128,8 +133,7 @@ def _due_cases(
         due = due.where(c.case_id == scope.case_id)
     with reading(engine) as connection:  # all at once: looking for each batch anew grows with what is due
         ids = sorted(set(connection.scalars(due)))  # asked to sort, SQLite would walk all timers of all times
-    for start in range(0, len(ids), BATCH):
-        yield ids[start : start + BATCH]
+    yield from in_batches(ids, BATCH)
 
 
 def _add(report: SweepReport, advanced: Advanced) -> None:
@@ -137,6 +141,9 @@ def _add(report: SweepReport, advanced: Advanced) -> None:
     report.refused += advanced.refused
     report.triggers.update(advanced.triggers)
     report.rows += [_row(o) for o in advanced.outcomes if o.changes or o.reasons]
+    broken = [o for o in advanced.outcomes if o.status is Status.FAILED and isinstance(o.request, Request)]
+    report.failed += len(broken)
+    report.rows += [{"no": o.no, "did": [], "refused": [], "error": o.error} for o in broken]
 
 
 def _row(outcome: Outcome) -> dict:

@@ -66,6 +66,7 @@ class Order(SQLModel, table=True):
     promise_kind: str | None = None
     promise_on: date | None = None
     promise_cutoff_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    promise_unknown_on: date | None = None  # provisional: the first day it rests on that nobody knew yet
     released_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     batch_cutoff_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     part_shipped_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

@@ -1,6 +1,6 @@
 """Promises to look again."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
@@ -8,6 +8,7 @@ from sqlmodel import Field, SQLModel
 from models.types import UtcDateTime
 
 WAITING = "done_at IS NULL AND cancelled_at IS NULL"
+PROVISIONAL = f"unknown_on IS NOT NULL AND {WAITING}"
 
 
 class Timer(SQLModel, table=True):
@@ -24,6 +25,11 @@ class Timer(SQLModel, table=True):
             postgresql_where=text(WAITING),
             sqlite_where=text(WAITING),
         ),
+        Index(
+            *("timers_provisional", "case_kind", "shop"),
+            postgresql_where=text(PROVISIONAL),
+            sqlite_where=text(PROVISIONAL),
+        ),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -33,6 +39,9 @@ class Timer(SQLModel, table=True):
     kind: str
     round: int
     due_at: datetime = Field(sa_type=UtcDateTime)
+    unknown_on: date | None = (
+        None  # the first day it rests on of which nobody knew whether it is a working day
+    )
     done_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     cancelled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     refused: str | None = None  # the reason code, when a rule last said no

@@ -24,7 +24,7 @@ from states.complaint_states import ComplaintState as S
 from states.follow_ups import Ask, CancelTimer, FollowUp, MoveTimer, Note, Owe, SetTimer
 from states.lifecycle import Asked, Change
 from states.order_guards import MACHINE
-from states.policies.complaint_calls import CallOutcome, StepKind
+from states.policies.complaint_calls import CallOutcome, Step, StepKind
 from states.policies.complaint_terms import Owed
 from states.reasons import Reason
 
@@ -62,6 +62,8 @@ def follow_ups(case, change: Change) -> list[FollowUp]:
             rows += _deadline_missed(case, change)
         case "resolve":
             rows += [Owe("complaint_resolved", "buyer", only_while=tuple(SETTLED)), *_call_planned(case, at)]
+        case "replan":
+            rows += _planned_anew(case, at)
         case "call_due":
             rows += _call_now(case, at)
         case "chase_call":
@@ -173,7 +175,7 @@ def _taken_up_again(case, at: datetime) -> list[FollowUp]:
 # -- the call after the resolution ------------------------------------------------------------------
 
 
-def _call_planned(case, at: datetime) -> list[FollowUp]:
+def _call_planned(case, at: datetime, *, again: bool = False) -> list[FollowUp]:
     """The next call, and the survey that is sent if nobody has called by the end of the seven days (rule 100)."""
     step = next_step(case, at)
     match step.kind:
@@ -184,20 +186,29 @@ def _call_planned(case, at: datetime) -> list[FollowUp]:
         case StepKind.SURVEY if step.at <= at:
             return [Ask("survey", by=MACHINE)]
         case StepKind.SURVEY:
-            return [CancelTimer(T.CALLBACK), SetTimer(T.SURVEY, step.at)]
-    asks = step.kind is StepKind.FIND_NUMBER
+            return [CancelTimer(T.CALLBACK), _at_step(T.SURVEY, step)]
+    asks = step.kind is StepKind.FIND_NUMBER and not again
     rows: list[FollowUp] = [Owe("ask_number", "buyer", only_while=(S.RESOLVED,))] if asks else []
-    return [*rows, SetTimer(T.CALLBACK, step.at), SetTimer(T.SURVEY, _survey_by(case, step.at))]
+    survey = case.policy.survey_by(case.current.resolved_at, step)
+    return [*rows, _at_step(T.CALLBACK, step), _at_step(T.SURVEY, survey)]
 
 
-def _survey_by(case, planned: datetime) -> datetime:
-    complaints, desks = case.policy.complaints, case.policy.complaint_desks
-    return complaints.callback.survey_by(case.current.resolved_at, complaints.call_hours(desks), planned)
+def _planned_anew(case, at: datetime) -> list[FollowUp]:
+    """The days are others than we thought: the same plan on these. Whoever is to call now calls all the same."""
+    if case.state == S.RESOLVED:
+        return _call_planned(case, at, again=True)
+    called_at = case.current.next_call_at
+    planned = called_at and Step(StepKind.CALL, called_at, ())
+    return [_at_step(T.SURVEY, case.policy.survey_by(case.current.resolved_at, planned))]
+
+
+def _at_step(kind: T, step: Step) -> SetTimer:
+    return SetTimer(kind, step.at, None, step.unknown_on)
 
 
 def _call_now(case, at: datetime) -> list[FollowUp]:
-    complaints, callback = case.policy.complaints, case.policy.complaints.callback
-    remind_at = complaints.call_hours(case.policy.complaint_desks).after(at, callback.remind_after)
+    callback = case.policy.complaints.callback
+    remind_at = case.policy.call_hours.after(at, callback.remind_after)
     return [
         Owe("callback_due", "staff", only_while=(S.CALLBACK_DUE,), to=callback.who),
         SetTimer(T.UNCALLED, remind_at),
@@ -252,7 +263,7 @@ def when_refused(case, asked: Asked, reasons: tuple[Reason, ...]) -> list[Follow
         case (("call_due" | "chase_call"), _):
             step = next_step(case, asked.at)
             if step.kind in (StepKind.CALL, StepKind.FIND_NUMBER):
-                return [MoveTimer(step.at)]
+                return [MoveTimer(step.at, step.unknown_on)]
             return [Ask("survey", by=MACHINE)] if asked.trigger == "call_due" else []
         case "climb", ACKNOWLEDGED.code:
             return []

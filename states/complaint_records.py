@@ -16,7 +16,7 @@ from states.complaint_clock import (
     next_notice,
     next_step,
 )
-from states.complaint_states import OVER
+from states.complaint_states import OVER, ComplaintState
 from states.lifecycle import Asked, Change
 from states.order_guards import MACHINE
 from states.policies.complaint_calls import CallOutcome, StepKind
@@ -76,6 +76,8 @@ def record(case, change: Change, asked: Asked) -> None:
             case.current.answer, case.handler = facts["text"], case.handler or change.by
         case "call":
             _called(case, change)
+        case "replan" if case.state == ComplaintState.RESOLVED:
+            _plan_call(case, at)
         case "survey":
             case.current.surveyed_at, case.current.next_call_at = at, None
         case "lapse":

@@ -30,7 +30,7 @@ from states.complaint_guards import (
 from states.complaint_records import record
 from states.complaint_states import AT_WORK, OVER, SETTLED, ComplaintState, ComplaintTimer
 from states.lifecycle import BEFORE, SAME, Lifecycle, Waits
-from states.order_guards import not_by_name
+from states.order_guards import not_by_name, not_by_name_nor_calendar
 
 S, T = ComplaintState, ComplaintTimer
 
@@ -72,6 +72,8 @@ TRANSITIONS = [
 
     {"trigger": "resolve",      "source": AT_WORK,          "dest": S.RESOLVED,
                                 "unless": [not_by_name, no_complaint, not_told_how, before_it_began]},
+    {"trigger": "replan",       "source": [S.RESOLVED, S.CALLBACK_DUE], "dest": SAME,
+                                "unless": not_by_name_nor_calendar},
     {"trigger": "call_due",     "source": S.RESOLVED,       "dest": S.CALLBACK_DUE,  "unless": no_time_to_call},
     {"trigger": "chase_call",   "source": S.CALLBACK_DUE,   "dest": SAME,
                                 "unless": [off_duty_now, no_time_to_call]},

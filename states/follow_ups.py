@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from states.reasons import Reason
@@ -12,18 +12,21 @@ from states.reasons import Reason
 
 @dataclass(frozen=True, slots=True)
 class SetTimer:
-    """Look again at `due_at`. Without a round it is the next one of its kind."""
+    """Look again at `due_at`. Without a round it is the next one of its kind. Provisional where it rests on a day of
+    which nobody knows yet whether it is a working day; `unknown_on` is the first."""
 
     kind: str
     due_at: datetime
     round: int | None = None
+    unknown_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class MoveTimer:
-    """The timer just tried was refused: try again at `due_at`."""
+    """The timer just tried was refused: try again at `due_at`; `unknown_on` as in SetTimer."""
 
     due_at: datetime
+    unknown_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,6 @@ from states.order_reasons import (
     held,
     late_payment,
     needs_a_named_person,
-    no_promise,
     no_such_hold,
     not_past_its_payment_deadline,
     nothing_was_paid,
@@ -28,7 +27,8 @@ from states.reasons import Reason
 
 MACHINE = "audit"  # who verifies when no person has to
 PLATFORM = "platform"  # who tells what the shop platform knows
-NOBODY = ("", MACHINE, "timer", PLATFORM, "operator")  # actors that are no named person
+CALENDAR = "calendar"  # who makes a promise again once its days are known, or are others
+NOBODY = ("", MACHINE, CALENDAR, "timer", PLATFORM, "operator")  # actors that are no named person
 
 
 def rung_not_due(order, asked: Asked) -> Iterable[Reason]:
@@ -89,6 +89,12 @@ def not_by_name(order, asked: Asked) -> Iterable[Reason]:
         yield needs_a_named_person(asked.trigger)
 
 
+def not_by_name_nor_calendar(order, asked: Asked) -> Iterable[Reason]:
+    """A promise is made again by a person, or by itself where its days are others than we thought (promise 13)."""
+    if asked.by != CALENDAR:
+        yield from not_by_name(order, asked)
+
+
 def audit_findings(order, asked: Asked) -> Iterable[Reason]:
     """Legal, accurate, complete, no duplicate (rules 28-31); a named agent may override a finding by its code."""
     overridden = set(str(asked.facts.get("override", "")).split(",")) - {""}
@@ -110,11 +116,13 @@ def open_holds(order, asked: Asked) -> Iterable[Reason]:
 
 
 def cut_off_not_reached(order, asked: Asked) -> Iterable[Reason]:
-    """An order leaves with the batch it was promised for (rules 40, 41)."""
-    if order.promise_cutoff_at is None:
-        yield no_promise()
-    elif asked.at < order.promise_cutoff_at:
-        yield before_its_cut_off(_local(order, order.promise_cutoff_at))
+    """An order leaves with the batch it was promised for (rules 40, 41). Of days that nobody knows yet a person with a
+    name may know more: he waits only for the first cut-off that it could be (promise 13)."""
+    cutoff_at = order.promise_cutoff_at
+    if order.promise_unknown_on and asked.by not in NOBODY:
+        cutoff_at = order.policy.cutoff_on(order.promise_unknown_on)
+    if cutoff_at and asked.at < cutoff_at:
+        yield before_its_cut_off(_local(order, cutoff_at))
 
 
 def already_shipped(order, asked: Asked) -> Iterable[Reason]:

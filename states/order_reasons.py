@@ -68,15 +68,6 @@ def held(reason: str, by: str, until: datetime | None) -> Reason:
     return Reason("held", f"不要发货({zh}{end_zh})", f"held ({en}{end_en})", rule)
 
 
-def no_promise() -> Reason:
-    return Reason(
-        "no_promise",
-        "没有发货承诺:工作日历没有这一年的数据,请升级 chinesecalendar 后重新承诺(repromise)",
-        "it has no dispatch promise: the working-day calendar ends before it; upgrade chinesecalendar, then repromise",
-        41,
-    )
-
-
 def before_its_cut_off(cutoff_at: datetime) -> Reason:
     return Reason(
         "before_cutoff",

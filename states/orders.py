@@ -22,6 +22,7 @@ from states.follow_ups import (
 )
 from states.lifecycle import BEFORE, SAME, Asked, Change, Lifecycle, Waits
 from states.order_guards import (
+    CALENDAR,
     MACHINE,
     PLATFORM,
     already_shipped,
@@ -34,6 +35,7 @@ from states.order_guards import (
     holds_open,
     never_verified,
     not_by_name,
+    not_by_name_nor_calendar,
     not_in_contact_hours,
     not_paid_at_all,
     open_holds,
@@ -48,7 +50,6 @@ from states.order_reasons import (
     delivered_before_shipped,
     held_after_release,
     late_payment,
-    no_promise,
     not_paid,
     paid_not_due,
     refunded_more_than_paid,
@@ -57,7 +58,7 @@ from states.order_reasons import (
     shipped_though_over,
     unverified,
 )
-from states.policies.working_days import CalendarEnds
+from states.policies.dispatch import Promise
 from states.reasons import Reason
 
 
@@ -103,7 +104,8 @@ TRANSITIONS = [
     {"trigger": "amend",    "source": S.VERIFIED,           "dest": S.PAID},
     {"trigger": "amend",    "source": [S.RELEASED, *AFTER_HAND_OVER, *OVER], "dest": SAME,
                             "anomaly": changed_after_release()},
-    {"trigger": "repromise","source": [S.PAID, S.VERIFIED], "dest": SAME,          "unless": not_by_name},
+    {"trigger": "repromise","source": [S.PAID, S.VERIFIED], "dest": SAME,
+                            "unless": not_by_name_nor_calendar},
 
     {"trigger": "hold",     "source": [S.UNPAID, S.PAID, S.VERIFIED, *OVER], "dest": SAME},
     {"trigger": "hold",     "source": [S.RELEASED, *AFTER_HAND_OVER],        "dest": SAME,
@@ -210,14 +212,22 @@ def record(order, change: Change, asked: Asked) -> None:
 
 
 def _promise(order, change: Change) -> None:
-    """Rules 40, 41: the second of payment decides; a payment an operator let in late counts from then."""
-    try:
-        promise = order.policy.promise(change.at if change.trigger != "pay" else order.paid_at)
-    except CalendarEnds:  # the payment is a fact all the same; follow_ups notes that nothing was promised
-        order.promise_kind = order.promise_on = order.promise_cutoff_at = None
+    """Rules 40, 41: the second of payment decides; a payment an operator let in late counts from then. What the
+    calendar moves it moves from now on, and leaves alone what should have left already."""
+    order.promised_before = order.promise_on
+    missed = order.promise_cutoff_at is not None and order.promise_cutoff_at <= change.at
+    if change.by == CALENDAR and missed:
         return
+    promise = (
+        order.policy.promise(order.paid_at) if change.trigger == "pay" else _next_batch(order, change.at)
+    )
     order.promise_kind, order.promise_on = promise.kind, promise.on
-    order.promise_cutoff_at = promise.cutoff_at
+    order.promise_cutoff_at, order.promise_unknown_on = promise.cutoff_at, promise.unknown_on
+
+
+def _next_batch(order, at: datetime) -> Promise:
+    """What it could be promised now: no batch leaves before it was paid for, whatever clock was ahead."""
+    return order.policy.promise(max(at, order.paid_at or at))
 
 
 # -- What follows -----------------------------------------------------------------------------------
@@ -242,7 +252,7 @@ def follow_ups(order, change: Change) -> list[FollowUp]:
         case "reopen":
             rows += [Settle(("late_payment", "cancelled_since")), *_dispatch(order, change.at)]
         case "repromise":
-            rows += _dispatch(order, change.at)
+            rows += _promised_anew(order, change)
         case "chase_verification":
             rows += [Owe("verification_chase", "staff", _findings(order, change.at), only_while=(S.PAID,))]
         case "amend" if change.dest == S.PAID:
@@ -260,7 +270,7 @@ def follow_ups(order, change: Change) -> list[FollowUp]:
         case "recall":
             # the command to ship is no longer true; should it have been sent, this stops the parcel
             rows += [Owe("stop_shipping", "warehouse", only_while=(S.PAID, S.VERIFIED))]
-            rows += _next_batch(order, change.at)
+            rows += [_leaves_next(order, change.at)]
         case "flag_overdue":
             rows += [Owe("dispatch_overdue", "staff", only_while=tuple(BEFORE_HAND_OVER))]
         case "ship":
@@ -299,27 +309,26 @@ def _after_paying(order, change: Change) -> list[FollowUp]:
 
 def _dispatch(order, at: datetime) -> list[FollowUp]:
     rows = _verification(order, at) if order.state == S.PAID else []
-    if order.promise_cutoff_at:
-        rows.append(SetTimer(TimerKind.DISPATCH_CUTOFF, order.promise_cutoff_at))
-    else:
-        rows.append(Note(no_promise()))
+    rows.append(SetTimer(TimerKind.DISPATCH_CUTOFF, order.promise_cutoff_at, None, order.promise_unknown_on))
     if within := order.policy.dispatch.ship_within:
         rows.append(SetTimer(TimerKind.DISPATCH_OVERDUE, at + within))
     return rows
 
 
-def _next_batch(order, at: datetime) -> list[FollowUp]:
-    """What was called back leaves with the next batch once nothing stands in its way."""
-    cutoff_at = _next_cutoff(order, at)
-    return [SetTimer(TimerKind.DISPATCH_CUTOFF, cutoff_at) if cutoff_at else Note(no_promise())]
+def _leaves_next(order, at: datetime) -> SetTimer:
+    batch = _next_batch(order, at)
+    return SetTimer(TimerKind.DISPATCH_CUTOFF, batch.cutoff_at, None, batch.unknown_on)
 
 
-def _next_cutoff(order, at: datetime) -> datetime | None:
-    """None where the calendar ends: nobody knows yet, and what else is told of the order does not wait for it."""
-    try:
-        return order.policy.next_cutoff(at)
-    except CalendarEnds:
-        return None
+def _promised_anew(order, change: Change) -> list[FollowUp]:
+    """By the calendar only the day is another one; a person begins anew. Whoever was promised another day hears of
+    it."""
+    by_calendar = change.by == CALENDAR
+    rows = [_leaves_next(order, change.at)] if by_calendar else _dispatch(order, change.at)
+    before = order.promised_before
+    if before and before != order.promise_on:
+        rows.append(Owe("promise_moved", "buyer", {"before": before}, only_while=tuple(BEFORE_HAND_OVER)))
+    return [*rows, Settle(("no_promise",))]  # noted where kefu had no days to promise by, before it had any
 
 
 def _verification(order, at: datetime) -> list[FollowUp]:
@@ -354,8 +363,8 @@ def _findings(order, at: datetime) -> dict:
 def when_refused(order, asked: Asked, reasons: tuple[Reason, ...]) -> list[FollowUp]:
     """A no to a timer or to the machine: who hears of it, and when to try again."""
     if asked.trigger == "release":  # at the next cut-off, and it is in this one's report
-        cutoff_at = _next_cutoff(order, asked.at)
-        return [MoveTimer(cutoff_at) if cutoff_at else Note(no_promise())]
+        batch = _next_batch(order, asked.at)
+        return [MoveTimer(batch.cutoff_at, batch.unknown_on)]
     if asked.trigger == "verify":  # rule 32: any doubt is settled with the buyer at once
         in_doubt = Owe("order_in_doubt", "staff", _findings(order, asked.at), only_while=(S.PAID,))
         return [_chase(order, asked.at), in_doubt]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from databases import KINDS, Databases, PostgresServer
+from days_told import Library
 from hypothesis import HealthCheck, settings
 from sqlalchemy import Engine
 
@@ -66,3 +67,12 @@ def database_kind(request: pytest.FixtureRequest) -> str:
 def engine(databases: Databases, database_kind: str) -> Engine:
     """One fresh database; the test runs once on SQLite and once on PostgreSQL."""
     return databases.new(database_kind)
+
+
+@pytest.fixture
+def library() -> Iterator[Library]:
+    """The library of working days, whatever is installed: it ends with 2026 until the test upgrades it."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        library = Library(monkeypatch)
+        yield library
+        library.forget()

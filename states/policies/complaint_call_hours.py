@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from states.policies.hours import WEEKDAYS, OpeningHours
 from states.policies.moments import moment, utc
-from states.policies.working_days import DispatchDays
+from states.policies.working_days import DispatchDays, WorkingDays
 
 SATURDAY = 5
 A_DAY = timedelta(days=1)
@@ -23,21 +23,21 @@ class CallHours:
     """Contact hours on calling days: every day, or China's working days with their make-up workdays.
 
     A moment belongs to its own calendar day, also after midnight. A desk that is closed at weekends keeps
-    Monday's windows on a make-up workday. Methods raise CalendarEnds where the working days are not known.
+    Monday's windows on a make-up workday.
     """
 
     hours: OpeningHours
-    days: DispatchDays
+    days: WorkingDays
     zone: ZoneInfo
 
     def may_call(self, at: datetime) -> bool:
         """Whether a call at this moment would be welcome."""
         day = utc(at).astimezone(self.zone).date()
-        return self.days.is_dispatch_day(day) and any(desk.is_open(at, self.zone) for desk in self._on(day))
+        return self.days.is_working(day) and any(desk.is_open(at, self.zone) for desk in self._on(day))
 
     def slots(self, day: date, earliest: datetime, latest: datetime, wish: time) -> list[datetime]:
         """The moments (UTC) of this day to choose from: the wished one, and the first of each clock hour."""
-        if not self.days.is_dispatch_day(day):
+        if not self.days.is_working(day):
             return []
         slots = [self._first(day, clock, earliest) for clock in CLOCK_HOURS]
         wished = moment(day, wish, self.zone)
@@ -75,6 +75,12 @@ class CallHours:
         first = self.day(start)
         return [first + timedelta(days=count) for count in range((self.day(end) - first).days + 1)]
 
+    def first_unknown(self, start: date | datetime, end: date | datetime) -> date | None:
+        """The first day from one to the other, whichever is earlier, of which nobody knows yet whether it is a
+        calling day."""
+        one, other = (self.day(day) if isinstance(day, datetime) else day for day in (start, end))
+        return self.days.first_unknown(min(one, other), max(one, other))
+
     def _first(self, day: date, clock: time, earliest: datetime) -> datetime | None:
         """The first open moment of this day from that clock time on, if there is one."""
         start = max(moment(day, clock, self.zone), earliest)
@@ -83,7 +89,7 @@ class CallHours:
 
     def _stretches(self, day: date) -> list[tuple[datetime, datetime]]:
         """From when until when one may call on this day, in UTC."""
-        if not self.days.is_dispatch_day(day):
+        if not self.days.is_working(day):
             return []
         midnight, end = (moment(a_day, time(), self.zone) for a_day in (day, day + A_DAY))
         stretches = chain.from_iterable(
@@ -93,7 +99,7 @@ class CallHours:
         return sorted((opens, min(closes, end)) for opens, closes in stretches)
 
     def _on(self, day: date) -> tuple[OpeningHours, ...]:
-        if self.days is DispatchDays.EVERY_DAY or day.weekday() < SATURDAY:
+        if self.days.days is DispatchDays.EVERY_DAY or day.weekday() < SATURDAY:
             return (self.hours,)
         return _with_make_up(self.hours, day.weekday())
 

@@ -14,7 +14,7 @@ from states.policies.complaint_call_hours import CallHours, farthest, nearest
 from states.policies.complaint_calls import ENDS, UNREACHED, Call, CallOutcome, Step, StepKind
 from states.policies.moments import moment, utc
 from states.policies.settings import ClockTime, Duration, Line, Policy
-from states.policies.working_days import DispatchDays
+from states.policies.working_days import DispatchDays, provisional
 from states.reasons import Reason
 
 AN_HOUR = timedelta(hours=1)
@@ -34,7 +34,7 @@ class CallbackPolicy(Policy):
     """Within seven days of the resolution the customer is called (rule 100; the other numbers are ours).
 
     The seven days are elapsed time, and their last second is still in time. Methods raise ValueError for a time
-    without offset, and CalendarEnds where the calling days are not known.
+    without offset. What rests on days that are not known yet is provisional, and says so.
     """
 
     within: Duration = timedelta(days=7)  # rule 100
@@ -94,17 +94,20 @@ class CallbackPolicy(Policy):
             step = self.step(resolved_at, made, step.at, hours)
         return CallbackPlan(self.until(resolved_at), tuple(steps), step)
 
-    def survey_by(self, resolved_at: datetime, hours: CallHours, planned: datetime | None = None) -> datetime:
-        """When (UTC) it is asked in writing if nobody has called by then: at the last time to call within the limit,
+    def survey_by(self, resolved_at: datetime, hours: CallHours, planned: Step | None = None) -> Step:
+        """When it is asked in writing if nobody has called by then: at the last time to call within the limit,
         an hour after the `planned` call where that is later, and never after the limit (rule 100)."""
-        until, last = self.until(resolved_at), utc(resolved_at) + self.not_before
-        for day in reversed(hours.days_between(last, until)):
-            if slots := hours.slots(day, last, until, self.ideal_time):
-                last = slots[-1]
-                break
-        else:
-            last = self.plan(resolved_at, hours).survey.at
-        return min(until, max(last, planned + AN_HOUR if planned else last))
+        until, last = self.until(resolved_at), self._last_to_call(resolved_at, hours)
+        if planned and planned.at + AN_HOUR > last.at:
+            last = _survey(planned.at + AN_HOUR, why.NOBODY_CALLED, planned.unknown_on)
+        return last if last.at <= until else _survey(until, why.NOBODY_CALLED, last.unknown_on)
+
+    def _last_to_call(self, resolved_at: datetime, hours: CallHours) -> Step:
+        until, earliest = self.until(resolved_at), utc(resolved_at) + self.not_before
+        for day in reversed(hours.days_between(earliest, until)):
+            if slots := hours.slots(day, earliest, until, self.ideal_time):
+                return _survey(slots[-1], why.NOBODY_CALLED, hours.first_unknown(day, until))
+        return self.plan(resolved_at, hours).survey
 
     def _check(self, resolved_at: datetime, calls: Sequence[Call]) -> None:
         if calls and utc(calls[0].at) < utc(resolved_at):
@@ -123,9 +126,12 @@ class CallbackPolicy(Policy):
                 if slots := hours.slots(day, earliest, latest, self.ideal_time):
                     moved = why.DAY_MOVED if day > ideal else why.BROUGHT_FORWARD
                     reasons = (why.within(self.within), why.ON_THE_IDEAL_DAY if day == ideal else moved)
-                    return Step(StepKind.CALL, nearest(slots, self.ideal_time, hours.zone), reasons)
+                    planned_at = nearest(slots, self.ideal_time, hours.zone)
+                    passed_over = max(ideal, days[0]) if day >= ideal else latest
+                    return _planned(StepKind.CALL, planned_at, reasons, hours.first_unknown(passed_over, day))
         wished = moment(ideal, self.ideal_time, hours.zone)  # writing needs nobody at the desk
-        return _survey(max(at, min(wished, until)), why.NOBODY_CALLED)
+        unknown_on = hours.first_unknown(earliest, until)
+        return _survey(max(at, min(wished, until)), why.NOBODY_CALLED, unknown_on)
 
     def _again(self, calls: Sequence[Call], at: datetime, until: datetime, hours: CallHours) -> Step:
         """Not reached, or a wrong number."""
@@ -141,28 +147,33 @@ class CallbackPolicy(Policy):
                 taken = {clock.hour for clock in used}
                 others = [slot for slot in slots if slot.astimezone(hours.zone).hour not in taken]
                 reason = why.OTHER_DAY_AND_HOUR if others else why.SAME_HOUR
-                return Step(
+                return _planned(
                     StepKind.FIND_NUMBER if wrong else StepKind.CALL,
                     farthest(others or slots, used, hours.zone),
                     (why.NUMBER_WRONG, reason) if wrong else (reason,),
+                    hours.first_unknown(self._again_from(calls, hours), day),
                 )
-        return _survey(at, why.NOBODY_CALLED)
+        return _survey(at, why.NOBODY_CALLED, hours.first_unknown(at, until))
 
     def _days_after(
         self, calls: Sequence[Call], at: datetime, until: datetime, hours: CallHours
     ) -> Iterator[tuple[date, datetime]]:
-        first = hours.day(utc(calls[-1].at)) + timedelta(days=self.days_between)
+        first = self._again_from(calls, hours)
         for latest in _with_room(until):
             yield from ((day, latest) for day in hours.days_between(at, latest) if day >= first)
+
+    def _again_from(self, calls: Sequence[Call], hours: CallHours) -> date:
+        return hours.day(utc(calls[-1].at)) + timedelta(days=self.days_between)
 
     def _as_asked(self, call: Call, at: datetime, until: datetime, hours: CallHours) -> Step:
         """At the customer's own time, moved into the contact hours; a survey where that is after the limit."""
         asked = max(utc(call.later_at), at)
         due = hours.next(asked, until)
         if due is None:
-            return _survey(at, why.ASKED_TOO_LATE)
+            return _survey(at, why.ASKED_TOO_LATE, hours.first_unknown(asked, max(asked, until)))
         moved = due != utc(call.later_at)
-        return Step(StepKind.CALL, due, (why.AS_ASKED, *[why.MOVED_TO_CONTACT_HOURS] * moved))
+        reasons = (why.AS_ASKED, *[why.MOVED_TO_CONTACT_HOURS] * moved)
+        return _planned(StepKind.CALL, due, reasons, hours.first_unknown(asked, due))
 
 
 def _with_room(until: datetime) -> tuple[datetime, datetime]:
@@ -170,5 +181,9 @@ def _with_room(until: datetime) -> tuple[datetime, datetime]:
     return until - AN_HOUR, until
 
 
-def _survey(at: datetime, reason: Reason) -> Step:
-    return Step(StepKind.SURVEY, at, (reason,))
+def _survey(at: datetime, reason: Reason, unknown_on: date | None = None) -> Step:
+    return _planned(StepKind.SURVEY, at, (reason,), unknown_on)
+
+
+def _planned(kind: StepKind, at: datetime, reasons: tuple[Reason, ...], unknown_on: date | None) -> Step:
+    return Step(kind, at, reasons + ((provisional(unknown_on),) if unknown_on else ()), unknown_on)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from states.policies.moments import utc
@@ -55,11 +55,13 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What is due at `at` (UTC): a call, a survey, or at once the end of it."""
+    """What is due at `at` (UTC): a call, a survey, or at once the end of it; provisional where that rests on a day of
+    which nobody knows yet whether customers are called, the first of which is `unknown_on`."""
 
     kind: StepKind
     at: datetime
     reasons: tuple[Reason, ...]
+    unknown_on: date | None = None
 
 
 SATISFIED = Reason("satisfied", "客户满意,结案", "the customer is satisfied: it is closed", 100)

@@ -19,6 +19,7 @@ from states.policies.complaint_terms import ComplaintFacts, Grade, IntakeClass, 
 from states.policies.rectifications import RectificationPolicy
 from states.policies.return_words import spoken
 from states.policies.settings import Duration, Line, Policy, write_duration
+from states.policies.working_days import ShopCalendar, WorkingDays
 from states.reasons import Reason
 
 N = Nature
@@ -149,9 +150,10 @@ class ComplaintPolicy(Policy):
         span = rules.span(owed)
         return span and countdown(start, span, pauses, desks.of(rules.desk), desks.zone)
 
-    def call_hours(self, desks: Desks) -> CallHours:
+    def call_hours(self, desks: Desks, calendar: ShopCalendar) -> CallHours:
         """When customers may be called back."""
-        return CallHours(desks.of(self.callback.desk), self.callback.days, desks.zone)
+        days = WorkingDays(self.callback.days, calendar)
+        return CallHours(desks.of(self.callback.desk), days, desks.zone)
 
     def desks_named(self) -> Iterator[tuple[str, str | None]]:
         """Every setting that names a desk, and the desk."""

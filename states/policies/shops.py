@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo
@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from states.policies.aftercare import AftercarePolicy
 from states.policies.audit import AuditedOrder, AuditPolicy
+from states.policies.complaint_call_hours import CallHours
 from states.policies.complaint_callbacks import CallbackPlan
 from states.policies.complaint_calls import Call, Step
 from states.policies.complaint_deadlines import Countdown, Pause
@@ -30,6 +31,7 @@ from states.policies.reminders import PaymentPolicy, PlannedRung
 from states.policies.return_requests import BoughtOrder, ReturnRequest, Verdict
 from states.policies.returns import ReturnPolicy
 from states.policies.settings import Policy, Zone
+from states.policies.working_days import NO_DAYS_OF_ITS_OWN, ShopCalendar
 from states.reasons import Reason
 
 
@@ -59,6 +61,7 @@ class ShopPolicies(Policy):
     language: Language = Language.ZH
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "CNY"
     phone_region: Annotated[str, AfterValidator(_phone_region)] = "CN"
+    calendar: ShopCalendar = NO_DAYS_OF_ITS_OWN
     desks: dict[str, OpeningHours]
     payment: PaymentPolicy
     audit: AuditPolicy = AuditPolicy()
@@ -119,19 +122,19 @@ class ShopPolicies(Policy):
 
     def promise(self, paid_at: datetime) -> Promise:
         """See DispatchPolicy.promise_for."""
-        return self.dispatch.promise_for(paid_at, self.zone)
+        return self.dispatch.promise_for(paid_at, self.zone, self.calendar)
 
-    def next_cutoff(self, at: datetime) -> datetime:
-        """See DispatchPolicy.next_cutoff."""
-        return self.dispatch.next_cutoff(at, self.zone)
+    def cutoff_on(self, day: date) -> datetime:
+        """See DispatchPolicy.cutoff_on."""
+        return self.dispatch.cutoff_on(day, self.zone)
 
     def last_cutoff(self, at: datetime) -> datetime:
         """See DispatchPolicy.last_cutoff."""
-        return self.dispatch.last_cutoff(at, self.zone)
+        return self.dispatch.last_cutoff(at, self.zone, self.calendar)
 
     def cutoffs_between(self, start: datetime, end: datetime) -> tuple[datetime, ...]:
         """See DispatchPolicy.cutoffs_between."""
-        return self.dispatch.cutoffs_between(start, end, self.zone)
+        return self.dispatch.cutoffs_between(start, end, self.zone, self.calendar)
 
     def verdict(self, order: BoughtOrder, request: ReturnRequest) -> Verdict:
         """See ReturnPolicy.verdict."""
@@ -194,19 +197,26 @@ class ShopPolicies(Policy):
         then = self.complaints.on_duty(who, at, grade, self.complaint_desks)
         return then if then > at else None
 
+    @property
+    def call_hours(self) -> CallHours:
+        """When customers may be called back."""
+        return self.complaints.call_hours(self.complaint_desks, self.calendar)
+
     def callback_step(self, resolved_at: datetime, calls: Iterable[Call], at: datetime) -> Step:
         """See CallbackPolicy.step."""
-        hours = self.complaints.call_hours(self.complaint_desks)
-        return self.complaints.callback.step(resolved_at, calls, at, hours)
+        return self.complaints.callback.step(resolved_at, calls, at, self.call_hours)
 
     def callback_plan(self, resolved_at: datetime) -> CallbackPlan:
         """See CallbackPolicy.plan."""
-        hours = self.complaints.call_hours(self.complaint_desks)
-        return self.complaints.callback.plan(resolved_at, hours)
+        return self.complaints.callback.plan(resolved_at, self.call_hours)
+
+    def survey_by(self, resolved_at: datetime, planned: Step | None = None) -> Step:
+        """See CallbackPolicy.survey_by."""
+        return self.complaints.callback.survey_by(resolved_at, self.call_hours, planned)
 
     def may_call(self, at: datetime) -> bool:
         """Whether a customer may be called back now."""
-        return self.complaints.call_hours(self.complaint_desks).may_call(at)
+        return self.call_hours.may_call(at)
 
     def reopening(self, closed_at: datetime | None, at: datetime, words: str) -> Reopening:
         """See ReopeningPolicy.reopening."""

@@ -1,52 +1,197 @@
-"""On which days the warehouse hands parcels over."""
+"""Which days are working days, and whether that is known yet: the one place that knows.
+
+A day is judged by the shop's own list; a shop that works every day keeps no other; else by China's calendar as the
+installed library chinesecalendar has it. Where that ends, days are provisional: weekdays, less the law's holidays.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from typing import Annotated, NamedTuple, Self
 
 import chinese_calendar
+from pydantic import BeforeValidator, PlainSerializer, PlainValidator, model_validator
 
+from states.policies.settings import Policy
+from states.reasons import Reason
 
-class CalendarEnds(ValueError):
-    """Nobody has published that year's holidays to us yet; guessing would promise what cannot be kept."""
-
-    def __init__(self, day: date) -> None:
-        known = chinese_calendar.holidays
-        super().__init__(
-            f"working days of {day.year} are not known: the installed library chinesecalendar covers "
-            f"{min(known).year} to {max(known).year}; upgrade it (China announces the next year's holidays "
-            f"in November)"
-        )
+A_DAY = timedelta(days=1)
+SATURDAY = 5
+LONGEST = timedelta(days=366)  # of one stop: a shop that is closed for longer is no shop
+YEARS = range(2000, 2200)
 
 
 class DispatchDays(StrEnum):
-    """Which days are dispatch days: all, or China's working days with their holidays and make-up workdays."""
+    """Which days are working days: all, or China's with their holidays and make-up workdays."""
 
     EVERY_DAY = "every_day"
     CN_WORKING_DAYS = "cn_working_days"
 
-    def is_dispatch_day(self, day: date) -> bool:
-        """Whether parcels leave on this day; CalendarEnds where China's calendar is not known."""
-        return self is DispatchDays.EVERY_DAY or _is_cn_working_day(day)
 
-    def next_dispatch_day(self, day: date) -> date:
-        """The first dispatch day after `day`; CalendarEnds where China's calendar is not known."""
-        return day + timedelta(days=1) if self is DispatchDays.EVERY_DAY else _next_cn_working_day(day)
+class Span(NamedTuple):
+    """From one day to another, both included."""
+
+    first: date
+    last: date
+
+    def __str__(self) -> str:
+        return f"{self.first}" if self.first == self.last else f"{self.first}/{self.last}"
+
+    def days(self) -> list[date]:
+        """Each of them."""
+        return list(_days(self.first, self.last))
 
 
-@lru_cache(maxsize=4_096)
-def _is_cn_working_day(day: date) -> bool:
+def _days(first: date, last: date) -> Iterator[date]:
+    return (first + number * A_DAY for number in range((last - first).days + 1))
+
+
+def read_span(written: object) -> Span:
+    """`"2027-02-05"` or `"2027-02-05/2027-02-11"`; ValueError with a sentence for anything else."""
+    if isinstance(written, Span):
+        return written
+    first, slash, last = written.partition("/") if isinstance(written, str) else ("", "", "")
+    span = Span(_read_day(first, written), _read_day(last if slash else first, written))
+    if span.last < span.first:
+        raise ValueError(f"{written!r} ends before it begins")
+    if span.last - span.first >= LONGEST:
+        raise ValueError(f"{written!r} is longer than a year")
+    return span
+
+
+def _read_day(text: str, written: object) -> date:
     try:
-        return chinese_calendar.is_workday(day)
-    except NotImplementedError:
-        raise CalendarEnds(day) from None
+        if re.fullmatch(r"\d{4}-\d\d-\d\d", text) and (day := date.fromisoformat(text)).year in YEARS:
+            return day
+    except ValueError:
+        pass  # 2027-02-30
+    raise ValueError(f'{written!r} is no day: write "2027-02-05", or "2027-02-05/2027-02-11" for several')
+
+
+def _a_list(written: object) -> object:
+    if isinstance(written, str):
+        raise ValueError(f'{written!r} is no list: write ["{written}"]')
+    return written
+
+
+Spans = Annotated[
+    tuple[
+        Annotated[Span, PlainValidator(read_span), PlainSerializer(str, return_type=str, when_used="json")],
+        ...,
+    ],
+    BeforeValidator(_a_list),
+]
+
+
+class ShopCalendar(Policy):
+    """The shop's own days, before any library's: when it is `closed`, and on which days it works although others rest.
+
+    `known_until` is the shop's word that its lists are complete up to that day, so that it need not wait for the
+    library once next year's holidays are announced. These are facts, not a policy: the newest hold for every case.
+    """
+
+    closed: Spans = ()
+    working: Spans = ()
+    known_until: date | None = None
+
+    @model_validator(mode="after")
+    def _one_or_the_other(self) -> Self:
+        if both := self._closed & self._working:
+            raise ValueError(f"{min(both)} is both closed and working")
+        if self.known_until and self.known_until.year not in YEARS:
+            raise ValueError(f"known_until: {self.known_until} lies too far away")
+        return self
+
+    @cached_property
+    def _closed(self) -> frozenset[date]:
+        return frozenset(day for span in self.closed for day in span.days())
+
+    @cached_property
+    def _working(self) -> frozenset[date]:
+        return frozenset(day for span in self.working for day in span.days())
+
+    def says(self, day: date) -> bool | None:
+        """Whether the shop works on this day; None: it does not say."""
+        return True if day in self._working else False if day in self._closed else None
+
+
+NO_DAYS_OF_ITS_OWN = ShopCalendar()
+
+
+@dataclass(frozen=True, slots=True)
+class WorkingDays:
+    """The days on which this shop works, as far as they are known, and provisionally beyond."""
+
+    days: DispatchDays
+    calendar: ShopCalendar = NO_DAYS_OF_ITS_OWN
+
+    def is_working(self, day: date) -> bool:
+        """Whether it works on this day; where that is not known, whether it probably does."""
+        said = self.calendar.says(day)
+        if said is not None or self.days is DispatchDays.EVERY_DAY:
+            return said is not False
+        return _in_china(day)[0]
+
+    def is_known(self, day: date) -> bool:
+        """Whether that is final."""
+        until = self.calendar.known_until
+        return (
+            self.days is DispatchDays.EVERY_DAY
+            or self.calendar.says(day) is not None
+            or (until is not None and day <= until)
+            or _in_china(day)[1]
+        )
+
+    def next(self, day: date) -> date:
+        """The first working day after this one; there always is one, for every list ends."""
+        day += A_DAY
+        while not self.is_working(day):
+            day += A_DAY
+        return day
+
+    def first_unknown(self, first: date, last: date) -> date | None:
+        """The first day from `first` to `last` of which it is not known whether it is a working day."""
+        return next((day for day in _days(first, last) if not self.is_known(day)), None)
+
+    def any_known(self, first: date, last: date) -> bool:
+        """Whether there is a day from `first` to `last` of which it is known."""
+        return any(self.is_known(day) for day in _days(first, last))
+
+    @property
+    def known_until(self) -> date | None:
+        """The last day up to which all are known; None: there is no last one."""
+        if self.days is DispatchDays.EVERY_DAY:
+            return None
+        library = date(max(chinese_calendar.holidays).year, 12, 31)
+        return max(library, self.calendar.known_until or library)
+
+
+def provisional(day: date) -> Reason:
+    """What rests on a day of which nobody knows yet whether it is a working day, is made again once it is known."""
+    return Reason(
+        "provisional",
+        f"{day} 是否工作日尚未公布,暂按周一至周五及法定节日推算;公布后自动重新确定",
+        f"nobody knows yet whether {day} is a working day: provisional, by weekdays and the law's holidays; "
+        "made again by itself once it is known",
+    )
 
 
 @lru_cache(maxsize=4_096)
-def _next_cn_working_day(day: date) -> date:
-    day += timedelta(days=1)
-    while not _is_cn_working_day(day):
-        day += timedelta(days=1)
-    return day
+def _in_china(day: date) -> tuple[bool, bool]:
+    """Whether China works on this day, and whether that is known."""
+    try:
+        return chinese_calendar.is_workday(day), True
+    except NotImplementedError:
+        return day.weekday() < SATURDAY and day not in _rest_by_law(day.year), False
+
+
+@lru_cache(maxsize=16)
+def _rest_by_law(year: int) -> frozenset[date]:
+    import holidays  # slow to import, and rarely needed
+
+    return frozenset(holidays.country_holidays("CN", years=year))

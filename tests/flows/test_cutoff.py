@@ -236,13 +236,6 @@ def test_a_payment_made_in_time_but_heard_of_after_the_run_leaves_the_same_day(e
         assert sorted(row["no"] for row in csv.DictReader(file)) == ["early", "heard late"]
 
 
-def test_a_shop_whose_calendar_ends_costs_the_others_nothing(engine):
-    new_year = moment("2027-01-04 17:00")
-    report = dispatch_cutoff(engine, as_of=new_year)
-    assert report.red
-    assert [row["no"] for row in report.rows if "2027" in row.get("error", "")] == [SHOP]
-
-
 def test_a_timer_that_has_healed_tells_of_no_error(engine):
     from orders_told import timers
 

@@ -1,5 +1,6 @@
 """What people get to read: every text, in both languages, whatever the order lacks."""
 
+from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,6 +22,7 @@ ORDER_TEXTS = [
     "order_closed",
     "order_in_doubt",
     "payment_reminder",
+    "promise_moved",
     "shipped",
     "verification_chase",
 ]  # those of returns: test_return_messages.py, of complaints: test_complaint_messages.py and test_call_back.py
@@ -35,6 +37,7 @@ def _an_order(language: str, **known) -> SimpleNamespace:
         **{"no": "1", "policy": policy, "amount_fen": 12_800, "paid_fen": 12_800, **RECEIVER},
         **{"placed_at": PLACED_AT, "pay_by": PAY_BY, "paid_at": PAID_AT, "waybill": "SF1", "carrier": "顺丰"},
         **{"promise_on": promise.on, "promise_kind": promise.kind, "promise_cutoff_at": promise.cutoff_at},
+        "promise_unknown_on": promise.unknown_on,
     }
     return SimpleNamespace(**{**values, **known})
 
@@ -56,18 +59,18 @@ def test_every_text_is_read_by_a_test():
 @pytest.mark.parametrize("language", list(Language))
 @pytest.mark.parametrize("what", ORDER_TEXTS)
 def test_every_text_reads_well(what, language):
-    text = render(what, _an_order(language), {"rung": 1, "findings": [FINDING]})
+    text = render(what, _an_order(language), {"rung": 1, "findings": [FINDING], "before": "2026-03-03"})
     assert text
     assert not {"None", "—", "{{", "{%", "()"} & set(text.split())
     assert ("亲" in text or "订单" in text) == (language == Language.ZH)
 
 
-@pytest.mark.parametrize(("language", "words"), [("zh", "请尽快告诉我们"), ("en", "please tell us soon.")])
-def test_without_a_promise_no_day_is_named(language, words):
-    order = _an_order(language, promise_on=None, promise_kind=None, promise_cutoff_at=None)
-    text = render("address_confirmation", order, {})
-    assert words in text
-    assert "—" not in text
+@pytest.mark.parametrize(("language", "expected"), [("zh", "预计"), ("en", "expect")])
+@pytest.mark.parametrize("what", ["address_confirmation", "promise_moved", "verification_chase"])
+def test_a_day_that_is_provisional_is_called_expected_and_any_other_is_not(what, language, expected):
+    payload = {"findings": [], "before": "2027-01-04"}
+    assert expected in render(what, _an_order(language, promise_unknown_on=date(2027, 1, 1)), payload)
+    assert expected not in render(what, _an_order(language), payload)
 
 
 def test_a_command_has_no_words():

@@ -1,6 +1,6 @@
 """The life of an order, row by row of the table in design.md §6, without a database."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -80,7 +80,8 @@ def an_order(state=S.UNPAID, *, policy=None, **values):
             "reminded_rung": 0,
         },
         **{"placed_at": PLACED_AT, "pay_by": PAY_BY, "paid_at": PAID_AT if was_paid else None},
-        **{"promise_kind": None, "promise_on": None, "promise_cutoff_at": CUTOFF if was_paid else None},
+        **{"promise_kind": None, "promise_on": None, "promise_unknown_on": None},
+        **{"promise_cutoff_at": CUTOFF if was_paid else None},
     }
     return SimpleNamespace(**{**usual, **values})
 
@@ -358,14 +359,70 @@ def test_another_amount_than_the_due_one_is_held_until_a_person_looks(amount_fen
     assert of(PlaceHold, rows) == [PlaceHold("paid_not_due")]
 
 
-def test_a_payment_beyond_the_working_day_calendar_is_kept_without_a_promise():
-    far = moment("2031-03-03 10:00")
-    order = an_order(placed_at=far - AN_HOUR, pay_by=far + AN_HOUR)
-    change, rows = decide(order, "pay", far, by="platform", amount_fen=10_000)
-    assert (change.dest, order.promise_cutoff_at) == (S.PAID, None)
-    assert "no_promise" in noted(rows)
+NEW_YEAR_S_EVE = moment("2026-12-31 17:00")  # the cut-off of the last day that is known
+MONDAY = moment("2027-01-04 17:00")
+
+
+def paid_on_new_years_eve():
+    order = an_order(placed_at=NEW_YEAR_S_EVE - AN_HOUR, pay_by=NEW_YEAR_S_EVE + AN_HOUR)
+    return order, *decide(order, "pay", NEW_YEAR_S_EVE, by="platform", amount_fen=10_000)
+
+
+def test_paid_where_the_calendar_ends_it_is_promised_provisionally_and_waits_for_its_cut_off(library):
+    order, change, rows = paid_on_new_years_eve()
+    assert (change.dest, order.promise_cutoff_at, f"{order.promise_unknown_on}") == (
+        S.PAID,
+        MONDAY,
+        "2027-01-01",
+    )
+    timer = next(row for row in of(SetTimer, rows) if row.kind == "dispatch_cutoff")
+    assert (timer.due_at, timer.unknown_on) == (MONDAY, date(2027, 1, 1))
     order.state = "verified"
-    assert why_not(order, "release", far + timedelta(days=3)) == ["no_promise"]
+    assert why_not(order, "release", MONDAY - A_SECOND, by="timer") == ["before_cutoff"]
+    assert moved(order, "release", MONDAY, by="timer") == (S.VERIFIED, S.RELEASED)
+
+
+def test_a_person_who_knows_better_waits_only_for_the_first_cut_off_it_could_be(library):
+    """Promise 13: that nobody has told kefu the days vetoes nobody's decision."""
+    order, *_ = paid_on_new_years_eve()
+    order.state = "verified"
+    first = moment("2027-01-01 17:00")
+    assert why_not(order, "release", first - A_SECOND, by="lin") == ["before_cutoff"]
+    assert why_not(order, "release", first, by="operator") == ["before_cutoff"]
+    assert moved(order, "release", first, by="lin") == (S.VERIFIED, S.RELEASED)
+
+
+def test_an_order_of_old_without_any_promise_is_released_by_a_person(library):
+    order = an_order(S.VERIFIED, promise_cutoff_at=None)
+    assert moved(order, "release", NEW_YEAR_S_EVE, by="lin") == (S.VERIFIED, S.RELEASED)
+
+
+def test_the_calendar_promises_anew_and_only_whoever_was_promised_another_day_is_told(library):
+    order, *_ = paid_on_new_years_eve()
+    _, rows = decide(order, "repromise", NEW_YEAR_S_EVE + AN_HOUR, by="calendar")
+    assert (whats(rows), of(SetTimer, rows)[0].unknown_on) == ([], date(2027, 1, 1))
+    order.policy = shop().model_copy(
+        update={"calendar": {"working": ["2027-01-02"], "closed": ["2027-01-01"]}}
+    )
+    _, rows = decide(order, "repromise", NEW_YEAR_S_EVE + AN_HOUR, by="calendar")
+    assert (f"{order.promise_on}", order.promise_unknown_on) == ("2027-01-02", None)
+    assert of(SetTimer, rows) == [SetTimer("dispatch_cutoff", moment("2027-01-02 17:00"))]
+    assert [(owe.what, owe.payload) for owe in of(Owe, rows)] == [
+        ("promise_moved", {"before": date(2027, 1, 4)})
+    ]
+
+
+def test_what_should_have_left_already_is_not_promised_anew_by_the_calendar(library):
+    """It leaves with the next batch; the broken promise stays as it was given."""
+    order = an_order(S.VERIFIED, promise_on=CUTOFF.date())
+    _, rows = decide(order, "repromise", CUTOFF, by="calendar")
+    assert (order.promise_cutoff_at, whats(rows)) == (CUTOFF, [])
+    assert set_timers(rows) == {"dispatch_cutoff": CUTOFF + timedelta(days=1)}
+
+
+@pytest.mark.parametrize("nobody", ["operator", "timer", "platform", "audit", ""])
+def test_nobody_but_the_calendar_promises_anew_without_a_name(nobody):
+    assert why_not(an_order(S.PAID), "repromise", PAID_AT, by=nobody) == ["needs_a_person"]
 
 
 # -- verify -----------------------------------------------------------------------------------------

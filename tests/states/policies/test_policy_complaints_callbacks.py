@@ -12,7 +12,7 @@ from states.policies.complaint_call_hours import CallHours
 from states.policies.complaint_callbacks import CallbackPolicy
 from states.policies.complaint_calls import Call, CallOutcome, StepKind
 from states.policies.hours import OpeningHours
-from states.policies.working_days import CalendarEnds, DispatchDays
+from states.policies.working_days import DispatchDays, ShopCalendar, WorkingDays
 
 ZONE = ZoneInfo("Asia/Shanghai")
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
@@ -36,8 +36,8 @@ def at(text: str) -> datetime:
     return datetime.fromisoformat("2026-" + text.replace(" ", "T")).replace(tzinfo=ZONE)
 
 
-def hours(desk: OpeningHours = DESK, days: DispatchDays = EVERY) -> CallHours:
-    return CallHours(desk, days, ZONE)
+def hours(desk: OpeningHours = DESK, days: DispatchDays = EVERY, **calendar: list[str]) -> CallHours:
+    return CallHours(desk, WorkingDays(days, ShopCalendar(**calendar)), ZONE)
 
 
 def shown(*moments: datetime) -> str:
@@ -134,15 +134,28 @@ def test_retries_say_that_day_and_hour_are_others_or_that_there_is_no_other_hour
     assert codes(again) == ["no_other_hour"]
 
 
-def test_where_the_calendar_ends_it_says_so_instead_of_guessing():
-    """Nothing is known of 2027: what lies before is planned all the same, step by step."""
+def test_where_the_calendar_ends_calls_are_planned_provisionally_and_say_so(library):
+    """Only what rests on a day of 2027: the first call of 12-29 does not, the one after it does."""
     step = POLICY.step(at("12-29 10:00"), [], at("12-29 10:00"), hours(days=CN))
-    assert shown(step.at) == "12-31 15:00"
-    with pytest.raises(CalendarEnds, match="working days of 2027"):
-        POLICY.step(at("12-29 10:00"), [Call(step.at, CallOutcome.NOT_REACHED)], step.at, hours(days=CN))
-    with pytest.raises(CalendarEnds):
-        POLICY.step(at("12-30 10:00"), [], at("12-30 10:00"), hours(days=CN))
-    assert shown(POLICY.plan(at("12-30 10:00"), hours()).calls[0].at) == "01-01 15:00"
+    assert (shown(step.at), step.unknown_on) == ("12-31 15:00", None)
+    missed = [Call(step.at, CallOutcome.NOT_REACHED)]
+    again = POLICY.step(at("12-29 10:00"), missed, step.at, hours(days=CN))
+    assert (shown(again.at), f"{again.unknown_on}") == ("01-04 10:00", "2027-01-01")
+    assert codes(again) == ["other_day_and_hour", "provisional"]
+    ideal = POLICY.step(at("12-30 10:00"), [], at("12-30 10:00"), hours(days=CN))
+    assert (shown(ideal.at), f"{ideal.unknown_on}") == ("01-04 15:00", "2027-01-01")
+    survey = POLICY.survey_by(at("12-30 10:00"), hours(days=CN), ideal)
+    assert (shown(survey.at), f"{survey.unknown_on}") == ("01-06 10:00", "2027-01-06")
+    assert POLICY.plan(at("12-30 10:00"), hours()).calls[0].unknown_on is None
+
+
+def test_nobody_is_called_over_the_shops_own_stop(library):
+    """Rule 100: where all seven days are closed, it is asked in writing."""
+    stop = {"closed": ["2026-03-04/2026-03-09"]}
+    assert shown(POLICY.step(at("03-02 14:00"), [], at("03-02 14:00"), hours(**stop)).at) == "03-03 15:00"
+    stop = {"closed": ["2026-03-02/2026-03-09"]}
+    step = POLICY.step(at("03-02 14:00"), [], at("03-02 14:00"), hours(**stop))
+    assert (step.kind, codes(step), step.unknown_on) == (StepKind.SURVEY, ["no_time_to_call"], None)
 
 
 # -- what comes of a call ---------------------------------------------------------------------------
@@ -372,6 +385,6 @@ def test_an_hour_is_left_for_the_first_call_before_the_survey_where_there_is_a_c
     first = policy.step(resolved, [], resolved, call_hours)
     if first.kind is StepKind.CALL:
         until = policy.until(resolved)
-        left = policy.survey_by(resolved, call_hours, first.at) - first.at
+        left = policy.survey_by(resolved, call_hours, first).at - first.at
         room = call_hours.next(resolved + policy.not_before, until - AN_HOUR)
         assert left >= AN_HOUR or room is None

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from states.policies.dispatch import DispatchPolicy, PromiseKind
-from states.policies.working_days import CalendarEnds
+from states.policies.working_days import ShopCalendar
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
@@ -57,9 +57,32 @@ def test_over_national_day_everything_waits_for_the_eighth():
         assert promised(BAGS, paid_at)[0] == date(2026, 10, 8)
 
 
-def test_where_the_calendar_ends_there_is_no_promise():
-    with pytest.raises(CalendarEnds, match="upgrade"):
-        BAGS.promise_for(at(1, 4, 9, year=2100), SHANGHAI)
+def test_where_the_calendar_ends_a_promise_is_provisional_and_says_so(library):
+    """Paid in time on the last known day it is none; a second later it rests on New Year."""
+    last = BAGS.promise_for(at(12, 31, 17) - A_MICROSECOND, SHANGHAI)
+    assert (last.on, last.unknown_on, len(last.reasons)) == (date(2026, 12, 31), None, 1)
+    beyond = BAGS.promise_for(at(12, 31, 17), SHANGHAI)
+    assert (beyond.on, beyond.unknown_on) == (date(2027, 1, 4), date(2027, 1, 1))
+    assert [reason.code for reason in beyond.reasons] == ["after_cutoff", "provisional"]
+    assert "2027-01-01" in beyond.reasons[1].zh
+
+
+def test_a_day_that_is_over_makes_no_promise_provisional(library):
+    """After its cut-off nobody asks any more whether it was a working day."""
+    days = ShopCalendar(working=["2027-01-05"])
+    promise = BAGS.promise_for(at(1, 4, 17, year=2027), SHANGHAI, days)
+    assert (promise.on, promise.unknown_on) == (date(2027, 1, 5), None)
+    in_time = BAGS.promise_for(at(1, 4, 16, year=2027), SHANGHAI, days)
+    assert (in_time.on, in_time.unknown_on) == (date(2027, 1, 4), date(2027, 1, 4))
+
+
+def test_a_shop_that_works_every_day_stops_when_it_says_so():
+    """Rule 40 over a Spring Festival stop."""
+    stop = ShopCalendar(closed=["2027-02-05/2027-02-11"])
+    promise = KITCHEN.promise_for(at(2, 4, 16, year=2027), SHANGHAI, stop)
+    assert (promise.on, promise.unknown_on) == (date(2027, 2, 12), None)
+    assert KITCHEN.last_cutoff(at(2, 9, 18, year=2027), SHANGHAI, stop) == at(2, 4, 16, year=2027)
+    assert KITCHEN.cutoffs_between(at(2, 4, 17, year=2027), at(2, 12, 15, year=2027), SHANGHAI, stop) == ()
 
 
 def test_the_day_is_the_shops_and_not_that_of_greenwich():
@@ -75,8 +98,8 @@ def test_the_cutoff_itself_is_the_last_and_not_the_next():
     cutoff = at(3, 6, 17)
     assert BAGS.last_cutoff(cutoff, SHANGHAI) == cutoff
     assert BAGS.last_cutoff(cutoff - A_MICROSECOND, SHANGHAI) == at(3, 5, 17)
-    assert BAGS.next_cutoff(cutoff - A_MICROSECOND, SHANGHAI) == cutoff
-    assert BAGS.next_cutoff(cutoff, SHANGHAI) == at(3, 9, 17)
+    assert BAGS.promise_for(cutoff - A_MICROSECOND, SHANGHAI).cutoff_at == cutoff
+    assert BAGS.promise_for(cutoff, SHANGHAI).cutoff_at == at(3, 9, 17)
     assert BAGS.last_cutoff(at(3, 8, 20), SHANGHAI) == cutoff
 
 
@@ -128,8 +151,8 @@ INSTANTS = st.datetimes(datetime(2016, 1, 1), datetime(2026, 11, 30), timezones=
 def test_a_promise_is_never_before_payment_and_goes_with_the_next_cutoff(paid_at, zone, policy):
     promise = policy.promise_for(paid_at, zone)
     assert promise.on >= paid_at.astimezone(zone).date()
-    assert promise.cutoff_at == policy.next_cutoff(paid_at, zone) > paid_at
-    assert policy.days.is_dispatch_day(promise.on)
+    assert promise.cutoff_at > paid_at
+    assert policy.working_days(ShopCalendar()).is_working(promise.on)
     last = policy.last_cutoff(paid_at, zone)
     assert last <= paid_at
     assert policy.cutoffs_between(last, promise.cutoff_at, zone) == (promise.cutoff_at,)

@@ -35,7 +35,7 @@ def test_a_shop_answers_in_its_own_zone_and_contact_hours():
     assert not shop.in_contact_hours(at(16, 21))
     assert shop.promise(at(16, 15)).on == date(2018, 2, 16)
     assert shop.promise(at(16, 16)).on == date(2018, 2, 17)
-    assert shop.next_cutoff(at(16, 16)) == at(17, 16)
+    assert shop.promise(at(16, 16)).cutoff_at == at(17, 16)
     assert shop.last_cutoff(at(16, 16)) == at(16, 16)
     assert shop.cutoffs_between(at(16, 15), at(18, 15)) == (at(16, 16), at(17, 16))
     pay_by = shop.pay_by(at(13, 22))
