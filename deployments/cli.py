@@ -15,6 +15,7 @@ from deployments.commands import (
     inbox,
     orders,
     outbox,
+    promises,
     questions,
     quotes,
     rectifications,
@@ -39,7 +40,7 @@ app = typer.Typer(
 )
 for room in (
     *(system, sandbox, runs, shops, orders, returns, complaints, complaint_calls, rectifications),
-    *(bulletins, outbox, inbox, questions, quotes),
+    *(bulletins, outbox, inbox, promises, questions, quotes),
 ):
     room.add_to(app)
 

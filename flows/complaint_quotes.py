@@ -12,6 +12,7 @@ from flows.policy_store import current_policy
 from flows.return_quotes import read_word
 from states.errors import BadInput
 from states.policies.complaint_callbacks import CallbackPlan
+from states.policies.complaint_calls import Step
 from states.policies.complaint_deadlines import Countdown
 from states.policies.complaint_ladders import LadderNotice, LadderPolicy
 from states.policies.complaint_recitals import recited
@@ -149,13 +150,15 @@ def _callback(plan: CallbackPlan, shop: ShopPolicies) -> dict:
     open_until = plan.survey.at + shop.complaints.callback.survey_open
     return {
         "until": _local(plan.until, shop),
-        "calls": [{"at": _local(call.at, shop), "reasons": _told(call.reasons)} for call in plan.calls],
-        "survey": {
-            "at": _local(plan.survey.at, shop),
-            "open_until": _local(open_until, shop),
-            "reasons": _told(plan.survey.reasons),
-        },
+        "provisional": any(step.unknown_on for step in (*plan.calls, plan.survey)),
+        "calls": [_step(call, shop) for call in plan.calls],
+        "survey": {**_step(plan.survey, shop), "open_until": _local(open_until, shop)},
     }
+
+
+def _step(step: Step, shop: ShopPolicies) -> dict:
+    provisional = step.unknown_on is not None
+    return {"at": _local(step.at, shop), "provisional": provisional, "reasons": _told(step.reasons)}
 
 
 def _told(reasons: Iterable[Reason]) -> list[dict]:

@@ -16,7 +16,10 @@ PAGE = 500
 
 PARTS = {
     "holds": (Hold, ("reason", "by", "since", "until", "released_at", "released_by")),
-    "timers": (Timer, ("kind", "round", "due_at", "done_at", "cancelled_at", "refused", "error")),
+    "timers": (
+        Timer,
+        ("kind", "round", "due_at", "unknown_on", "done_at", "cancelled_at", "refused", "error"),
+    ),
     "history": (StateChange, ("trigger", "source", "dest", "at", "recorded_at", "by", "flow_run", "facts")),
     "owed": (OutboxMessage, ("what", "channel", "recipient", "key", "owed_at", "sent_at", "dead_at")),
     "anomalies": (Anomaly, ("code", "trigger", "at", "rule", "zh", "en", "settled_at", "settled_by")),

@@ -6,7 +6,7 @@ import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection
@@ -19,6 +19,7 @@ from flows.return_sentences import STATES as RETURN_STATES
 from states.order_guards import holds_open
 from states.order_reasons import FOR_A_CASE, free_since
 from states.orders import OrderState, dispatch_blockers, order_lifecycle
+from states.policies.working_days import provisional
 from states.reasons import Reason, yuan
 
 STATES = {
@@ -199,7 +200,12 @@ def _next(timer: dict, texts: tuple[str, str]) -> dict:
         zh, en = f"{zh}(上次处理出错,将重试)", f"{en} (the last try went wrong; it is tried again)"
     elif timer["refused"]:
         zh, en = f"{zh}(上次未通过)", f"{en} (refused last time)"
-    return {"due_at": timer["due_at"], "kind": timer["kind"], "zh": zh, "en": en}
+    unknown_on = timer["unknown_on"]
+    if unknown_on:
+        why = provisional(date.fromisoformat(unknown_on))
+        zh, en = f"{zh}(预计:{why.zh})", f"{en} (expected: {why.en})"
+    told = {"due_at": timer["due_at"], "kind": timer["kind"], "zh": zh, "en": en}
+    return {**told, "provisional": unknown_on is not None}
 
 
 def _to_settle(anomaly: dict, no: str) -> dict:

@@ -24,8 +24,11 @@ def order(answer: Explanation) -> None:
     if d["promise"]:
         kind = {"delivered": "送达", "dispatched": "发货"}[d["promise"]["kind"]]
         cutoff = when(d["promise"]["cutoff_at"])
-        say(f"承诺 {d['promise']['on']} {kind},截单 {cutoff}")
-        say(f"Promised: {d['promise']['kind']} on {d['promise']['on']}, with the cut-off of {cutoff}")
+        zh, en = ("预计", "expected") if d["promise"]["provisional"] else ("承诺", "promised")
+        say(f"{zh} {d['promise']['on']} {kind},截单 {cutoff}")
+        say(
+            f"{en.capitalize()}: {d['promise']['kind']} on {d['promise']['on']}, with the cut-off of {cutoff}"
+        )
     section("经过 What happened", _story(answer.story))
     section("售后 After-sales", [(c["no"], c["zh"], c["en"]) for c in answer.returns])
     section("投诉 Complaints", [(c["no"], c["zh"], c["en"]) for c in answer.complaints])

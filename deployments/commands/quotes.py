@@ -34,11 +34,12 @@ def promise(shop: Shop, paid_at: Annotated[str, typer.Option("--paid-at")], json
     answer = policies.promise(clock.read_time(paid_at, policies.zone, what="--paid-at"))
     _answer(
         json,
-        answer=f"{answer.kind} on {answer.on}",
+        answer=f"{answer.kind} on {answer.on}{' (预计 expected)' if answer.unknown_on else ''}",
         reasons=answer.reasons,
         kind=answer.kind,
         on=answer.on.isoformat(),
         cutoff_at=answer.cutoff_at.astimezone(policies.zone).isoformat(),
+        provisional=answer.unknown_on is not None,
     )
 
 

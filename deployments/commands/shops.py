@@ -14,6 +14,7 @@ from deployments.shop_files import load_shop_file
 from flows import clock
 from flows.gateways.registry import check_kinds
 from flows.policy_store import VERSIONS, apply_policy, current_policy
+from flows.remaking import on_closed_days
 from models.database import engine_from_env, reading
 
 shop = typer.Typer(help="Shops and their policy versions.", no_args_is_help=True)
@@ -30,11 +31,18 @@ def apply(file: Path, json: Json = False) -> None:
     policies = load_shop_file(file)
     check_kinds(policies)
     number, new = apply_policy(engine_from_env(), policies, at=clock.now())
+    with reading(engine_from_env()) as connection:
+        closed = on_closed_days(connection, policies.name)
     if json:
-        output.as_json({"shop": policies.name, "policy_version": number, "new": new})
-    else:
-        output.console.print(
-            f"{policies.title} {policies.name}: version {number}{'' if new else ', as it was'}"
+        told = {"shop": policies.name, "policy_version": number, "new": new, "on_closed_days": closed}
+        output.as_json(told)
+        return
+    output.console.print(f"{policies.title} {policies.name}: version {number}{'' if new else ', as it was'}")
+    if closed:
+        output.say(
+            f"{closed} 个发货承诺或回访落在休息日,重新承诺:kefu repromise --shop {policies.name} / "
+            f"{closed} promises or callbacks lie on days that are closed; make them again with that command",
+            style="yellow",
         )
 
 

@@ -73,6 +73,7 @@ def test_an_order_is_shown_in_the_shape_that_scripts_rely_on(shop, told, tmp_pat
         "kind": "dispatched",
         "on": "2026-03-02",
         "cutoff_at": "2026-03-02T17:00:00+08:00",
+        "provisional": False,
     }
     assert order["batch"] == {
         "cutoff_at": "2026-03-02T17:00:00+08:00",
@@ -276,7 +277,7 @@ def test_a_shop_file_with_typos_names_each_and_what_was_meant(shop, capsys, tmp_
 
 def test_applying_the_same_shop_file_again_stores_nothing_new(shop, told):
     again = told("shop", "apply", str(SHOPS / "bag-studio.toml"), "--json")
-    assert again == {"shop": "bag-studio", "policy_version": 1, "new": False}
+    assert again == {"shop": "bag-studio", "policy_version": 1, "new": False, "on_closed_days": 0}
 
 
 def test_a_database_that_was_never_made_is_explained(kefu_home, capsys):
