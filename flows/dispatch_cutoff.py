@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, select
 
 from flows import order_cases
+from flows.calendar_watch import owe_warning
 from flows.masking import mask_address, mask_name, mask_phone
 from flows.policy_store import current_policies
 from flows.scope import find_scope
@@ -24,9 +25,10 @@ from models.database import home, reading
 from states.order_reasons import free_since
 from states.orders import OrderState, TimerKind, dispatch_blockers
 from states.policies.shops import ShopPolicies
+from states.policies.working_days import provisional
 
 ORDERS = Order.__table__
-MANIFEST_COLUMNS = ("no", "paid_at", "receiver", "phone", "address", "goods", "amount_fen")
+MANIFEST_COLUMNS = ("no", "paid_at", "receiver", "phone", "address", "goods", "amount_fen", "provisional")
 
 
 @dataclass
@@ -52,13 +54,17 @@ class Batch:
 
 @dataclass
 class CutoffReport(SweepReport):
-    """A sweep of the cut-off timers, and the batches as they now stand."""
+    """A sweep of the cut-off timers, the batches as they now stand, and what is to be said of each shop's days."""
 
     batches: list[Batch] = field(default_factory=list)
+    days: list[dict] = field(
+        default_factory=list
+    )  # shop, code, zh, en; `new`: nobody has been warned of it yet
 
     def as_dict(self) -> dict:
         """The shape that scripts rely on."""
-        return {**super().as_dict(), "batches": [batch.as_dict() for batch in self.batches]}
+        batches = [batch.as_dict() for batch in self.batches]
+        return {**super().as_dict(), "batches": batches, "days": self.days}
 
 
 def dispatch_cutoff(
@@ -82,7 +88,24 @@ def dispatch_cutoff(
         leaving = _sweep(engine, report, policies.name, case_no, **how)
         with reading(engine) as connection:
             report.batches += _batches(connection, report, policies, scope.case_id, leaving)
+        report.days += _days_told(engine, report, policies)
     return report
+
+
+def _days_told(engine: Engine, report: CutoffReport, policies: ShopPolicies) -> Iterator[dict]:
+    """Whether this batch or the next rests on days that nobody knows yet, and when the known days end."""
+    of = {"shop": policies.name, "new": False}
+    days, coming = policies.dispatch.working_days(policies.calendar), policies.promise(report.as_of)
+    last_on = policies.last_cutoff(report.as_of).astimezone(policies.zone).date()
+    last = ("本次截单", "this cut-off", last_on, days.first_unknown(last_on, last_on))
+    for zh, en, on, unknown_on in (last, ("下次截单", "the next cut-off", coming.on, coming.unknown_on)):
+        if unknown_on:
+            why = provisional(unknown_on)
+            words = {"zh": f"{zh}预计 {on}:{why.zh}", "en": f"{en}, expected on {on}: {why.en}"}
+            yield {**of, "code": why.code, **words}
+    if end := policies.days_end(report.as_of):
+        new = not report.dry_run and owe_warning(engine, policies, end, report.as_of)
+        yield {**of, **end.reason.as_dict(), "new": new, "known_until": f"{end.last}", "days_left": end.left}
 
 
 def _sweep(engine: Engine, report: CutoffReport, shop: str, case_no: str | None, **how: Any) -> set[str]:
@@ -169,6 +192,7 @@ def _manifest_row(view: Any, policies: ShopPolicies) -> dict:
         "address": mask_address(view.address),
         "goods": goods,
         "amount_fen": view.amount_fen,
+        "provisional": f"预计 {view.promise_on} expected" if view.promise_unknown_on else "",
     }
 
 

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from prefect.artifacts import create_table_artifact
 from prefect.events import emit_event
 
+from flows.calendar_watch import EVENT
 from flows.dispatch_cutoff import Batch, CutoffReport
 from flows.flow_runs import started_by_itself
 from flows.gateways.payments import URL
@@ -61,8 +62,12 @@ def publish_delivery(report: DeliveryReport) -> str:
 
 def publish_cutoff(report: CutoffReport, zones: dict[str, ZoneInfo]) -> str:
     """The same, the manifests, and what stays behind with every reason; `zones` are the shops', by name."""
-    summary = _summary(report)
-    if not report.claimed and started_by_itself():
+    summary = "; ".join([_summary(report), *(f"{told['zh']} / {told['en']}" for told in report.days)])
+    for told in report.days:
+        if told["new"]:
+            shop = {"prefect.resource.id": f"kefu.shop.{told['shop']}", "prefect.resource.name": told["shop"]}
+            emit_event(EVENT, resource=shop, payload=told)
+    if not report.rows and started_by_itself():
         return summary  # one of the runs after the cut-off, and nobody was late
     files = [f"Manifest of {b.shop}: `{b.manifest}`" for b in report.batches if b.manifest]
     behind = f"{summary}\n\nWhat stays behind, and every reason."

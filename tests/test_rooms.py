@@ -24,6 +24,7 @@ WRITERS = {
     "flows/complaint_acts.py",  # settles a complaint and opens its return in one transaction, through advance
     "flows/digests.py",  # puts what many notices say into one
     "flows/bulletin_notices.py",  # a bulletin is no case that could be moved
+    "flows/calendar_watch.py",  # likewise
     "flows/refund_rows.py",
     "flows/refunds.py",  # marks as sent what it is about to send
     "flows/circuits.py",  # what is known of a destination

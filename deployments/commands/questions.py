@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from datetime import datetime, time, timedelta
 from typing import Annotated
 
 import typer
@@ -14,13 +15,14 @@ from deployments.commands.options import Json, Shop
 from flows import clock, complaint_sentences, explaining, rectification_explaining, return_sentences
 from flows.complaint_explaining import explain_complaint
 from flows.explaining import explain as explain_order
-from flows.policy_store import current_policy
+from flows.policy_store import current_policies, current_policy
 from flows.rectification_explaining import explain_rectification
 from flows.return_explaining import explain_return
 from flows.scope import TABLES, find_case, find_scope, zone_of
 from models import Timer
 from models.database import engine_from_env, reading
 from states.errors import NotFound
+from states.policies.moments import moment
 
 TIMERS = Timer.__table__
 NEXT = {
@@ -57,16 +59,35 @@ def due(
         rows = [row for kind in TABLES for row in _waiting(connection, kind, end, shop, limit)]
         rows = sorted(rows, key=lambda row: (row.due_at, row.no))[:limit]
         zones = {name: current_policy(connection, name).zone for name in {row.shop for row in rows}}
+    ends = list(_days_that_end(shop))
     found = [{**row._mapping, "due_at": row.due_at.astimezone(zones[row.shop]).isoformat()} for row in rows]
     if json:
-        output.as_json(found)
+        output.as_json([*found, *ends])
         return
+    for soon in ends:
+        output.say(f"{soon['shop']}: {soon['zh']} / {soon['en']}", style="yellow")
     rows = [
         (output.when(row["due_at"]), row["no"], row["shop"], NEXT[row["kind"]][0].format(round=row["round"]),
          row["kind"], row["refused"], row["error"])
         for row in found
     ]  # fmt: skip
     output.as_table("待办 Due", ("due", "no", "shop", "待办", "kind", "refused", "error"), rows)
+
+
+def _days_that_end(shop: str | None) -> Iterator[dict]:
+    """Of each shop whose working days are known for a short time only: until when."""
+    at = clock.now()
+    for policies in current_policies(engine_from_env()):
+        if shop in (None, policies.name) and (end := policies.days_end(at)):
+            due_at = moment(end.last + timedelta(days=1), time(), policies.zone).astimezone(policies.zone)
+            of = {
+                "no": policies.name,
+                "case_kind": "calendar",
+                "shop": policies.name,
+                "kind": end.reason.code,
+            }
+            words = {"zh": end.reason.zh, "en": end.reason.en, "days_left": end.left}
+            yield {**of, "round": 1, "due_at": due_at.isoformat(), "refused": None, "error": None, **words}
 
 
 def _waiting(connection: Connection, kind: str, end: datetime, shop: str | None, limit: int) -> list:

@@ -142,6 +142,8 @@ def _show_run(report: SweepReport, zone: tzinfo, zones: dict[str, tzinfo]) -> No
         cutoff_at = batch.cutoff_at.astimezone(zones[batch.shop]).isoformat(" ", "minutes")
         title = f"{batch.shop} {cutoff_at}: {counts}"
         output.as_table(title, ("no", "state", "阻碍 blockers"), blocked)
+    for told in getattr(report, "days", []):
+        output.say(f"{told['shop']}: {told['zh']} / {told['en']}", style="yellow")
     counts = {k: v for k, v in report.as_dict().items() if isinstance(v, int) and k != "dry_run"}
     output.console.print("  ".join(f"{k} {v}" for k, v in counts.items()))
     if isinstance(report, RefundReport) and (waiting := report.waiting):

@@ -31,7 +31,7 @@ from states.policies.reminders import PaymentPolicy, PlannedRung
 from states.policies.return_requests import BoughtOrder, ReturnRequest, Verdict
 from states.policies.returns import ReturnPolicy
 from states.policies.settings import Policy, Zone
-from states.policies.working_days import NO_DAYS_OF_ITS_OWN, ShopCalendar
+from states.policies.working_days import NO_DAYS_OF_ITS_OWN, DaysEnd, ShopCalendar, WorkingDays, days_end
 from states.reasons import Reason
 
 
@@ -99,6 +99,14 @@ class ShopPolicies(Policy):
         """The desks as ComplaintPolicy reckons with them; the after-sales desk where it names none."""
         usual = self.complaints.desk or self.returns.desk or self.payment.desk
         return Desks(self.desks, usual, self.zone)
+
+    def days_end(self, at: datetime) -> DaysEnd | None:
+        """What is to be said of the end of the days by which this shop promises and calls; None: nothing yet."""
+        of = (
+            WorkingDays(days, self.calendar) for days in (self.dispatch.days, self.complaints.callback.days)
+        )
+        last = min((days.known_until for days in of if days.known_until), default=None)
+        return days_end(last, at.astimezone(self.zone).date())
 
     def pay_by(self, placed_at: datetime) -> datetime:
         """See PaymentPolicy.pay_by."""

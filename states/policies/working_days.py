@@ -171,6 +171,41 @@ class WorkingDays:
         return max(library, self.calendar.known_until or library)
 
 
+@dataclass(frozen=True, slots=True)
+class DaysEnd:
+    """The known days end soon, or have ended: `last` is the last one, `left` how many days there are until then. Said
+    once at each rung of 60, 30 and 7 days before; then every day."""
+
+    last: date
+    left: int
+    rung: str
+
+    @property
+    def reason(self) -> Reason:
+        """In words, and what can be done."""
+        zh, en = (f"还有 {self.left} 天", f"{self.left} days left") if self.left >= 0 else ("已过", "over")
+        return Reason(
+            "days_end",
+            f"已知的工作日到 {self.last} 为止({zh}),之后的发货承诺和回访只能预计;放假安排公布后,请升级 chinesecalendar,"
+            "或把放假和调休写进店铺文件的 [calendar](closed、working、known_until)并 kefu shop apply",
+            f"the working days are known until {self.last} ({en}); promises and callbacks beyond are provisional: "
+            "once the holidays are announced, upgrade chinesecalendar, or write them into [calendar] of the shop file "
+            "(closed, working, known_until) and apply it",
+        )
+
+
+RUNGS = (7, 30, 60)
+
+
+def days_end(last: date | None, today: date) -> DaysEnd | None:
+    """What is to be said today of known days that end with `last`; None: nothing yet."""
+    left = (last - today).days if last else RUNGS[-1] + 1
+    if left < 0:
+        return DaysEnd(last, left, str(today))
+    rung = next((rung for rung in RUNGS if left <= rung), None)
+    return DaysEnd(last, left, str(rung)) if rung else None
+
+
 def provisional(day: date) -> Reason:
     """What rests on a day of which nobody knows yet whether it is a working day, is made again once it is known."""
     return Reason(

@@ -143,3 +143,19 @@ def test_days_that_can_not_be_meant_are_refused_in_one_sentence(told, tmp_path):
     assert code == 2
     assert "calendar.closed" in said
     assert "'2027-02-30' is no day" in said
+
+
+def test_what_is_due_says_that_the_known_days_end(told):
+    [end] = [row for row in as_json(told("due", "--json")) if row["kind"] == "days_end"]
+    assert (end["shop"], end["due_at"], end["days_left"]) == (SHOP, "2027-01-01T00:00:00+08:00", 0)
+    assert "已知的工作日到" in told("due")[1]
+    assert "days_end" not in told("due", "--json", "--shop", "urumqi-kitchen")[1]
+
+
+def test_a_cut_off_run_by_hand_says_it_too(told, monkeypatch):
+    code, said = told("run", "dispatch-cutoff", "--shop", SHOP)
+    assert (
+        code,
+        "bag-studio: 已知的工作日到 2026-12-31 为止" in said,
+        "下次截单预计 2027-01-04" in said,
+    ) == (*(0, True, True),)

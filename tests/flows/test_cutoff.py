@@ -168,6 +168,7 @@ def test_the_manifest_names_what_left_masked_and_is_the_same_for_every_run(engin
         "address": "浙江省杭州市****",
         "goods": "帆布包 × 1",
         "amount_fen": "10000",
+        "provisional": "",
     }
     again = dispatch_cutoff(engine, as_of=CUTOFF + AN_HOUR)
     assert batch_of(again).manifest.read_bytes() == first

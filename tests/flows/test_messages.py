@@ -53,7 +53,15 @@ def test_every_text_is_read_by_a_test():
     from test_return_messages import TOLD as OF_RETURNS
 
     there = {path.stem for path in (TEXTS / "zh").glob("[!_]*.j2")}
-    assert there == {*ORDER_TEXTS, *RECTIFICATION_TEXTS, *OF_RETURNS, *OF_COMPLAINTS, "call_back", "bulletin"}
+    assert there == {
+        *ORDER_TEXTS,
+        *RECTIFICATION_TEXTS,
+        *OF_RETURNS,
+        *OF_COMPLAINTS,
+        "call_back",
+        "bulletin",
+        "days_end",
+    }
 
 
 @pytest.mark.parametrize("language", list(Language))

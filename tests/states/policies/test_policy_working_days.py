@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from states.policies.working_days import DispatchDays, ShopCalendar, WorkingDays
+from states.policies.working_days import DispatchDays, ShopCalendar, WorkingDays, days_end
 
 CN = WorkingDays(DispatchDays.CN_WORKING_DAYS)
 EVERY = WorkingDays(DispatchDays.EVERY_DAY)
@@ -152,3 +152,19 @@ def test_a_calendar_is_stored_as_it_was_written():
     calendar = ShopCalendar(**written)
     assert calendar.model_dump(mode="json") == written
     assert ShopCalendar.model_validate(calendar.model_dump(mode="json")) == calendar
+
+
+# -- the end of the known days ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("left", "rung"),
+    [(61, None), (60, "60"), (31, "60"), (30, "30"), (8, "30"), (7, "7"), (0, "7"), (-1, "2027-01-01")],
+)
+def test_the_end_of_the_known_days_is_said_60_30_and_7_days_before_and_every_day_after(left, rung):
+    end = days_end(LAST_KNOWN, LAST_KNOWN - timedelta(days=left))
+    assert (end and end.rung) == rung
+
+
+def test_a_shop_that_needs_no_calendar_hears_nothing_of_its_end():
+    assert days_end(None, LAST_KNOWN + timedelta(days=9)) is None
