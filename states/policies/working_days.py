@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from functools import cached_property, lru_cache
 from typing import Annotated, NamedTuple, Self
@@ -55,6 +55,8 @@ def read_span(written: object) -> Span:
     """`"2027-02-05"` or `"2027-02-05/2027-02-11"`; ValueError with a sentence for anything else."""
     if isinstance(written, Span):
         return written
+    if isinstance(written, date) and not isinstance(written, datetime):
+        written = str(written)  # TOML has days of its own
     first, slash, last = written.partition("/") if isinstance(written, str) else ("", "", "")
     span = Span(_read_day(first, written), _read_day(last if slash else first, written))
     if span.last < span.first:

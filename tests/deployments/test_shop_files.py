@@ -1,3 +1,4 @@
+import re
 from datetime import datetime, time, timedelta
 from pathlib import Path
 
@@ -133,3 +134,14 @@ def test_a_file_in_another_encoding_is_refused_and_a_byte_order_mark_is_not(tmp_
         load_shop_file(path)
     path.write_bytes(A_SHOP.encode("utf-8-sig"))
     assert load_shop_file(str(path)).name == "a-shop"
+
+
+@pytest.mark.parametrize("name", ["bag-studio", "urumqi-kitchen"])
+def test_the_days_that_our_files_show_as_an_example_can_be_taken_as_they_stand(name, tmp_path):
+    """Their lines are comments: the days are not announced yet."""
+    text = (SHOPS / f"{name}.toml").read_text("utf-8")
+    shown = re.sub(r"^# (\[calendar\]|closed = |working = |known_until = )", r"\1", text, flags=re.MULTILINE)
+    path = tmp_path / f"{name}.toml"
+    path.write_text(shown, "utf-8")
+    assert not load_shop_file(SHOPS / f"{name}.toml").calendar.closed
+    assert str(load_shop_file(path).calendar.closed[0]) == "2027-02-05/2027-02-11"

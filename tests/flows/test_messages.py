@@ -81,5 +81,15 @@ def test_a_day_that_is_provisional_is_called_expected_and_any_other_is_not(what,
     assert expected not in render(what, _an_order(language), payload)
 
 
+@pytest.mark.parametrize(
+    ("language", "words"), [("zh", "当天发货(店铺放假顺延)。"), ("en", "(later where the shop is closed).")]
+)
+def test_a_reminder_promises_nothing_for_days_on_which_the_shop_is_closed(language, words):
+    order = _an_order(language)
+    assert words not in render("payment_reminder", order, {})
+    order.policy = order.policy.model_copy(update={"calendar": {"closed": ["2027-02-05/2027-02-11"]}})
+    assert words in render("payment_reminder", order, {})
+
+
 def test_a_command_has_no_words():
     assert render("ship", _an_order("zh"), {}) is None

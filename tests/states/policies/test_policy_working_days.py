@@ -143,6 +143,10 @@ def test_after_every_day_there_is_another_working_day(day, cn):
     assert days.is_working(after)
 
 
+def test_a_day_may_be_written_without_quotes():
+    assert ShopCalendar(closed=[date(2027, 2, 5)]) == ShopCalendar(closed=["2027-02-05"])
+
+
 def test_a_calendar_is_stored_as_it_was_written():
     written = {
         "closed": ["2027-02-05/2027-02-11", "2027-06-30"],
