@@ -5,11 +5,16 @@ The one stand-in of these tests: its own tables, for nobody knows the make-up wo
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from typing import Any
 
 import chinese_calendar
 import pytest
+from databases import SHOP_FILES
+from sqlalchemy import Engine
 
+from deployments.shop_files import load_shop_file
+from flows.policy_store import apply_policy
 from states.policies import working_days
 
 LAST_KNOWN = date(2026, 12, 31)
@@ -43,3 +48,10 @@ class Library:
 
 def days_from(first: date, count: int) -> list[date]:
     return [first + timedelta(days=number) for number in range(count)]
+
+
+def days_come(engine: Engine, at: datetime, shop: str = "bag-studio", **calendar: Any) -> None:
+    """A new shop file, with a [calendar]."""
+    [file] = [path for path in SHOP_FILES if path.stem == shop]
+    policies = load_shop_file(file).model_copy(update={"calendar": calendar})
+    apply_policy(engine, policies, at=at)

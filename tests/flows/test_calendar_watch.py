@@ -6,14 +6,15 @@ import csv
 from datetime import timedelta
 
 import pytest
+from days_told import days_come
 from orders_told import A_MINUTE, SHOP, clock, moment, paid, placed, rows, tell
-from test_provisional_days import days_come
 
 from flows.dispatch_cutoff import dispatch_cutoff
 from models import OutboxMessage
 
 KITCHEN = "urumqi-kitchen"
 A_DAY = timedelta(days=1)
+AT = moment("2026-12-10 10:00")
 
 
 def warned(engine) -> list[tuple[str, str]]:
@@ -53,9 +54,9 @@ def test_only_a_shop_that_promises_or_calls_by_working_days_is_warned(engine, li
 
 
 def test_where_the_days_are_known_again_nobody_is_warned(engine, library):
-    days_come(engine, known_until="2027-12-31")
+    days_come(engine, AT, known_until="2027-12-31")
     assert cut_off(engine, "2026-12-31").days == []
-    days_come(engine)
+    days_come(engine, AT)
     library.upgrade()
     assert cut_off(engine, "2026-12-31").days == []
     assert warned(engine) == []

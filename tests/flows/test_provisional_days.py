@@ -18,7 +18,7 @@ from complaints_told import (
     rounds,
     settled,
 )
-from databases import SHOP_FILES
+from days_told import days_come
 from orders_told import (
     A_MINUTE,
     A_SECOND,
@@ -42,12 +42,10 @@ from orders_told import (
 )
 from sqlalchemy import Engine
 
-from deployments.shop_files import load_shop_file
 from flows.complaint_steps import complaint_callbacks
 from flows.dispatch_cutoff import dispatch_cutoff
 from flows.order_watch import watch_orders
 from flows.payment_reminders import remind_unpaid
-from flows.policy_store import apply_policy
 from flows.remaking import on_closed_days, repromise
 from flows.requests import Status
 from models import Anomaly, Order, OutboxMessage, Timer
@@ -62,13 +60,6 @@ COMPLAINED = moment("2026-12-25 10:00")
 
 def buy(engine: Engine, no: str = "1", at=AFTER, shop: str = SHOP) -> None:
     tell(engine, placed(no, at - A_MINUTE, shop=shop), paid(no, at, shop=shop))
-
-
-def days_come(engine: Engine, at=AFTER, shop: str = SHOP, **calendar) -> None:
-    """A new shop file with a [calendar]."""
-    [file] = [path for path in SHOP_FILES if path.stem == shop]
-    policies = load_shop_file(file).model_copy(update={"calendar": calendar})
-    apply_policy(engine, policies, at=at)
 
 
 def waiting(engine: Engine, no: str = "1") -> SimpleNamespace:
@@ -108,7 +99,7 @@ def test_the_kitchen_that_works_every_day_promises_as_ever_until_it_closes(engin
         date(2027, 1, 1),
         None,
     )
-    days_come(engine, shop=KITCHEN, closed=["2027-02-05/2027-02-11"])
+    days_come(engine, AFTER, KITCHEN, closed=["2027-02-05/2027-02-11"])
     buy(engine, "2", moment("2027-02-04 16:00"), KITCHEN)
     assert f"{order(engine, '2', KITCHEN).promise_on}" == "2027-02-12"
 
@@ -170,7 +161,7 @@ def test_a_day_that_moves_is_told_to_its_buyer_once(engine, library):
 def test_a_shop_file_with_only_some_of_the_days_moves_what_they_move(engine, library):
     """The first unknown day stays unknown; a later one that the promise rests on is known."""
     buy(engine, at=moment("2027-02-04 17:00"))
-    days_come(engine, working=["2027-02-06"])
+    days_come(engine, AFTER, working=["2027-02-06"])
     remind_unpaid(engine, as_of=moment("2027-02-04 17:05"))
     assert (f"{order(engine).promise_on}", f"{order(engine).promise_unknown_on}") == (
         "2027-02-06",
@@ -179,7 +170,7 @@ def test_a_shop_file_with_only_some_of_the_days_moves_what_they_move(engine, lib
     before = triggers(engine)
     remind_unpaid(engine, as_of=moment("2027-02-05 09:00"))
     assert triggers(engine) == before, "still provisional, and nothing to do"
-    days_come(engine, closed=["2027-02-05"], working=["2027-02-06"])
+    days_come(engine, AFTER, closed=["2027-02-05"], working=["2027-02-06"])
     remind_unpaid(engine, as_of=moment("2027-02-05 10:00"))
     assert (f"{order(engine).promise_on}", order(engine).promise_unknown_on) == ("2027-02-06", None)
 
@@ -197,7 +188,7 @@ def test_a_cut_off_that_is_due_is_looked_at_before_it_lets_go(engine, library):
     """After a stop of the system: the day was closed after all, or was a working day."""
     for no in ("closed", "worked"):
         buy(engine, no, at=moment(f"2027-01-{'05' if no == 'closed' else '04'} 10:00"))
-    days_come(engine, closed=["2027-01-05"], working=["2027-01-04"])
+    days_come(engine, AFTER, closed=["2027-01-05"], working=["2027-01-04"])
     dispatch_cutoff(engine, as_of=moment("2027-01-05 17:00"))
     assert order(engine, "worked").batch_cutoff_at == moment("2027-01-04 17:00")
     assert (order(engine, "closed").state, f"{order(engine, 'closed').promise_on}") == (
@@ -212,7 +203,7 @@ def test_what_was_held_over_its_cut_off_waits_for_the_next_batch_on_the_days_kno
     tell(engine, placed(at=paid_at - AN_HOUR), paid(at=paid_at), by("lin", "hold", paid_at, reason="stock"))
     dispatch_cutoff(engine, as_of=AFTER)
     assert (open_timers(engine)["dispatch_cutoff"], f"{waiting(engine).unknown_on}") == (MONDAY, "2027-01-01")
-    days_come(engine, closed=["2027-01-01/2027-01-04"], known_until="2027-12-31")
+    days_come(engine, AFTER, closed=["2027-01-01/2027-01-04"], known_until="2027-12-31")
     remind_unpaid(engine, as_of=AFTER + AN_HOUR)
     assert (open_timers(engine)["dispatch_cutoff"], waiting(engine).unknown_on) == ("01-05 17:00", None)
     assert (f"{order(engine).promise_on}", "promise_moved" in owed(engine)) == ("2026-12-31", False)
@@ -297,7 +288,9 @@ def test_from_christmas_to_new_year_complaints_are_resolved_called_and_asked(eng
 def test_a_callback_on_a_day_that_was_unknown_moves_when_the_days_come(engine, library):
     resolved(engine, moment("2026-12-30 11:00"))
     assert complaint_timers(engine) == {"callback": "01-04 15:00", "survey": "01-06 11:00"}
-    days_come(engine, working=["2027-01-02"], closed=["2027-01-01", "2027-01-03"], known_until="2027-12-31")
+    days_come(
+        engine, AFTER, working=["2027-01-02"], closed=["2027-01-01", "2027-01-03"], known_until="2027-12-31"
+    )
     assert dict(complaint_callbacks(engine, as_of=moment("2026-12-31 09:00")).triggers) == {"replan": 1}
     assert complaint_timers(engine) == {"callback": "01-02 15:00", "survey": "01-06 11:00"}
     assert rounds(engine)[0].next_call_at == moment("2027-01-02 15:00")
@@ -309,7 +302,7 @@ def test_the_survey_moves_too_while_somebody_is_to_call(engine, library):
     complaint_callbacks(engine, as_of=moment("2026-12-31 15:00"))
     assert complaint_state(engine) == "callback_due"
     assert complaint_timers(engine)["survey"] == "01-05 11:00"
-    days_come(engine, closed=["2027-01-01/2027-01-05"])
+    days_come(engine, AFTER, closed=["2027-01-01/2027-01-05"])
     complaint_callbacks(engine, as_of=moment("2026-12-31 15:10"))
     assert complaint_timers(engine)["survey"] == "12-31 18:00"
 
@@ -318,7 +311,7 @@ def test_nobody_is_asked_for_another_number_twice_because_days_came(engine, libr
     resolved(engine, moment("2026-12-29 11:00"))
     done(engine, "call", moment("2026-12-31 16:00"), outcome="wrong_number")
     assert complaint_timers(engine)["callback"].startswith("01-04")
-    days_come(engine, working=["2027-01-02"])
+    days_come(engine, AFTER, working=["2027-01-02"])
     complaint_callbacks(engine, as_of=moment("2026-12-31 17:00"))
     assert complaint_timers(engine)["callback"].startswith("01-02")
     assert [what for what, _ in complaint_owed(engine)].count("ask_number") == 1
@@ -335,6 +328,7 @@ def test_in_bulk_all_of_a_shop_is_made_again_and_counted(engine, library):
     resolved(engine, moment("2026-12-28 10:00"))
     days_come(
         engine,
+        AFTER,
         closed=["2026-12-30", "2027-01-01/2027-01-03"],
         working=["2027-01-04"],
         known_until="2027-12-31",
