@@ -29,7 +29,8 @@ def _turn(view: Any, case: dict, at: datetime) -> tuple[str, dict]:
         return "over", {}
     match view.state:
         case S.RESOLVED if round_.next_call_at:
-            return "resolved", {"who": caller, "until": local(round_.next_call_at, view)}
+            until = local(round_.next_call_at, view) + _expected(_waiting(view, "callback"))
+            return "resolved", {"who": caller, "until": until}
         case S.RESOLVED:
             return "written", {"until": _timer(view, "survey")}
         case S.CALLBACK_DUE:
@@ -54,5 +55,14 @@ def _ladders(view: Any, at: datetime) -> tuple[str, dict]:
 
 
 def _timer(view: Any, kind: str) -> str:
+    timer = _waiting(view, kind)
+    return local(timer and timer.due_at, view) + _expected(timer)
+
+
+def _waiting(view: Any, kind: str) -> Any:
     waiting = (t for t in view.timers if t.kind == kind and not t.done_at and not t.cancelled_at)
-    return local(next((timer.due_at for timer in waiting), None), view)
+    return next(waiting, None)
+
+
+def _expected(timer: Any) -> str:
+    return "(预计 expected)" if timer and timer.unknown_on else ""

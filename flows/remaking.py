@@ -6,6 +6,7 @@ has closed since, by `kefu repromise`. Both find what differs first, so that doi
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -13,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from sqlalchemy import Connection, Engine, select
+from sqlalchemy.exc import OperationalError
 
 from flows import complaint_cases, order_cases
 from flows.advance import advancing
@@ -30,6 +32,7 @@ from states.order_guards import CALENDAR
 from states.orders import TimerKind
 from states.policies.working_days import DispatchDays, WorkingDays
 
+log = logging.getLogger("kefu")
 TIMERS = Timer.__table__
 t = TIMERS.c
 WAITING = (t.done_at.is_(None), t.cancelled_at.is_(None))
@@ -95,8 +98,7 @@ def remake(
     cases: ModuleType,
 ) -> Advanced:
     """One batch: those of these cases that come out differently, made again by the calendar."""
-    with reading(engine) as connection:
-        requests = [asked for asked, rows in _again(connection, cases, ids, as_of) if rows]
+    requests = [asked for asked, rows in _asked(engine, cases, ids, as_of) if rows]
     how = {"recorded_at": now(), "flow_run": flow_run, "dry_run": dry_run, "cases": cases}
     return advancing(engine, requests, **how) if requests else Advanced()
 
@@ -108,9 +110,8 @@ def repromise(engine: Engine, shop: str, *, as_of: datetime, dry_run: bool = Fal
         with reading(engine) as connection:
             ids = list(connection.scalars(_waiting(cases.kind, shop).distinct()))
         for some in in_batches(sorted(ids), BATCH):
-            with reading(engine) as connection:
-                for _, rows in _again(connection, cases, some, as_of):
-                    _count(report, rows)
+            for _, rows in _asked(engine, cases, some, as_of):
+                _count(report, rows)
             if not dry_run:
                 advanced = remake(engine, some, as_of, dry_run, None, cases)
                 report.failed += sum(o.status is Status.FAILED for o in advanced.outcomes)
@@ -135,6 +136,23 @@ def _waiting(kind: str, shop: str) -> Any:
     return select(t.case_id).where(*mine, *WAITING)
 
 
+def _asked(
+    engine: Engine, cases: ModuleType, ids: Sequence[int], as_of: datetime
+) -> list[tuple[Request, list[dict]]]:
+    """`_again`, without the cases that can't even be loaded: they are shown when their own timers are due."""
+    try:
+        with reading(engine) as connection:
+            return list(_again(connection, cases, ids, as_of))
+    except OperationalError:
+        raise
+    except Exception as error:  # one bad case stops nothing (promise 8)
+        if len(ids) == 1:
+            log.error("%s id %s could not be loaded: %s", cases.kind, ids[0], type(error).__name__)
+            return []
+        half = len(ids) // 2
+        return _asked(engine, cases, ids[:half], as_of) + _asked(engine, cases, ids[half:], as_of)
+
+
 def _again(
     connection: Connection, cases: ModuleType, ids: Sequence[int], as_of: datetime
 ) -> Iterator[tuple[Request, list[dict]]]:
@@ -151,6 +169,9 @@ def _again(
         try:  # on a view of our own: `advance` decides anew, under lock
             _, rows = cases.lifecycle.decide(view, Asked(request.trigger, at, CALENDAR))
         except Refused:
+            continue
+        except Exception:  # `advance` says what is wrong with it
+            yield request, [_told(view, None, None)]
             continue
         yield request, [told for row in rows if (told := _differs(view, waiting, row))]
 

@@ -57,7 +57,7 @@ def list_(
             return
         rows = [
             (d["no"], d["shop"], d["state"], STATES[d["state"]][0], output.when(d["placed_at"]),
-             output.when(d["paid_at"]), yuan(d["amount_fen"]), (d["promise"] or {}).get("on"),
+             output.when(d["paid_at"]), yuan(d["amount_fen"]), _promised(d["promise"] or {}),
              ", ".join(h["reason"] for h in d["holds"] if not h["released_at"]))
             for d in documents(connection, ids)
         ]  # fmt: skip
@@ -66,6 +66,10 @@ def list_(
         ("no", "shop", "state", "状态", "placed", "paid", "due, yuan", "promise", "holds"),
         rows,
     )
+
+
+def _promised(promise: dict) -> str | None:
+    return f"{promise['on']} 预计" if promise.get("provisional") else promise.get("on")
 
 
 @order.command()

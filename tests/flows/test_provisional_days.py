@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from types import SimpleNamespace
 
@@ -35,6 +36,7 @@ from orders_told import (
     paid,
     placed,
     refusal,
+    rows,
     tell,
     tell_one,
     timers,
@@ -156,6 +158,30 @@ def test_a_day_that_moves_is_told_to_its_buyer_once(engine, library):
     assert open_timers(engine) == {"dispatch_cutoff": "01-30 17:00", "dispatch_overdue": overdue}
     [told] = of_case(engine, OutboxMessage, what="promise_moved")
     assert "原定 2027-02-01 发货,现调整为 2027-01-30 发货。" in told.text
+
+
+def test_sweeps_at_once_tell_each_buyer_once(engine, library):
+    for number in range(20):
+        buy(engine, f"{number}", at=moment("2027-01-29 17:00"))
+    library.upgrade()
+    with ThreadPoolExecutor(4) as threads:
+        at = moment("2027-01-29 17:05")
+        list(threads.map(lambda _: remind_unpaid(engine, as_of=at), range(4)))
+    assert {f"{row.promise_on}" for row in rows(engine, Order)} == {"2027-01-30"}
+    assert len(rows(engine, OutboxMessage, what="promise_moved")) == 20
+    assert len(rows(engine, Timer, kind="dispatch_cutoff", done_at=None, cancelled_at=None)) == 20
+
+
+def test_one_order_that_can_not_be_promised_anew_stops_no_other(engine, library):
+    """Promise 8: the run ends red, and the others have their promise."""
+    for no in ("bad", "good"):
+        buy(engine, no)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE orders SET state = 'lost' WHERE no = 'bad'")
+    library.upgrade()
+    report = remind_unpaid(engine, as_of=AFTER + AN_HOUR)
+    assert (report.red, order(engine, "good").promise_unknown_on) == (True, None)
+    assert [row["no"] for row in report.rows if row.get("error")] == ["bad"]
 
 
 def test_a_shop_file_with_only_some_of_the_days_moves_what_they_move(engine, library):
