@@ -15,8 +15,10 @@ from collections.abc import Callable, Iterable, Iterator
 from importlib.resources import files
 from pathlib import Path
 
-from deployments.server import PORT, PrefectServer, ServerUnavailable, client_settings, start_server
+from deployments.server import PrefectServer, ServerUnavailable, client_settings, own_port, start_server
+from deployments.shared_server import let_in, settings_for
 from deployments.shop_files import load_shop_file
+from deployments.window import is_local, own_address
 from flows import clock
 from flows.gateways.payments import URL as PAYMENTS_URL
 from flows.policy_store import apply_policy, current_policies
@@ -35,13 +37,14 @@ LIMIT = 4  # flow runs at once: SQLite has one writer
 def up(
     *,
     port: int | None = None,
+    listen: str | None = None,
     shop_files: Iterable[Path] = (),
     limit: int = LIMIT,
     say: Say = print,
 ) -> None:
     """Run the real thing until Ctrl-C: database, shops, Prefect server, timetable, worker."""
     prepare(shop_files, say=say)
-    with server(port, say=say) as running:
+    with server(port, listen, say=say) as running:
         for change in deploy(running.api_url):
             say(f"timetable: {change}")
         if not os.environ.get(PAYMENTS_URL):
@@ -67,11 +70,17 @@ def prepare(shop_files: Iterable[Path] = (), *, say: Say = print) -> None:
             say(f"shop {policies.name}: policy version {number}")
 
 
-def server(port: int | None = None, *, say: Say = print) -> PrefectServer:
-    """Our Prefect server on its port (KEFU_PORT, 4200), started when it does not run, and this process set to it."""
-    port = port or int(os.environ.get("KEFU_PORT") or PORT)
-    running = start_server(home() / "prefect", port)
+def server(port: int | None = None, listen: str | None = None, *, say: Say = print) -> PrefectServer:
+    """Our Prefect server on its port (KEFU_PORT, 4200) and address (KEFU_LISTEN, 127.0.0.1), started when it does not
+    run, and this process set to it."""
+    listen = listen or own_address()
+    running = start_server(home() / "prefect", port or own_port(), listen, say=say)
     say(f"Prefect server {'started' if running.process else 'found'} at {running.url}")
+    if not is_local(listen):
+        say(
+            f"其他机器也能访问 {listen},且未加密:请在前面放 TLS 代理 / "
+            f"other machines reach {listen}, unencrypted: put a proxy with TLS before it"
+        )
     use_settings(client_settings(running.home, running.api_url))
     return running
 
@@ -105,21 +114,21 @@ def use_settings(settings: dict[str, str]) -> None:
 def deploy(api_url: str | None = None, *, paused: bool = False) -> list[str]:
     """Bring the timetable on the server (this environment's, when none is named) in line with the shops, and who is
     told when a message dies."""
-    if api_url:
-        use_settings({"PREFECT_API_URL": api_url})
+    use_settings(settings_for(api_url))
     from deployments.alarms import deploy_alarms
     from deployments.timetable import deploy as deploy_timetable
 
-    return deploy_timetable(current_policies(engine_from_env()), paused=paused) + deploy_alarms()
+    with let_in():
+        return deploy_timetable(current_policies(engine_from_env()), paused=paused) + deploy_alarms()
 
 
 def start_worker(api_url: str | None = None, *, limit: int = LIMIT, say: Say = print) -> None:
     """A worker for a Prefect server that runs elsewhere, until Ctrl-C."""
     engine_from_env()  # a database that is not ours stops us here, not each of our runs
     settings = {"PREFECT_WORKER_QUERY_SECONDS": "1", "PREFECT_WORKER_PREFETCH_SECONDS": "0"}
-    settings |= {"PREFECT_API_URL": api_url} if api_url else {}
-    use_settings(settings)
-    serve(None, limit=limit, say=say)
+    use_settings(settings | settings_for(api_url))
+    with let_in():
+        serve(None, limit=limit, say=say)
 
 
 def serve(

@@ -1,5 +1,5 @@
 """Pictures of the operators' window, for the README: `python -m deployments.screenshots` after `kefu demo` and a run of
-`call-back` that waits.
+`call-back` that waits, with `KEFU_HOME=.kefu/demo`.
 
 Needs the development extras (playwright), a Chromium on this machine and fonts for Chinese.
 """
@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+
+from deployments.auth import auth_string
+from models.database import home
 
 FOLDER = Path(__file__).parent / "pictures"
 SIZE = {"width": 1280, "height": 800}
@@ -26,26 +29,28 @@ def chromium_flags() -> list[str]:
     ]
 
 
-def take(url: str, folder: Path = FOLDER) -> list[Path]:
+def take(url: str, auth: str, folder: Path = FOLDER) -> list[Path]:
     """The deployments, the form of remind-unpaid, the latest cut-off with its tables, the latest refunds, the form of
     a call-back."""
     from playwright.sync_api import sync_playwright
 
     folder.mkdir(parents=True, exist_ok=True)
-    cutoff = _latest(url, "dispatch-cutoff", "COMPLETED")
-    pages = {
-        "deployments": "/deployments",
-        "form": f"/deployments/deployment/{_deployment(url, 'remind-unpaid/by-hand')}/run",
-        "cutoff": f"/runs/flow-run/{cutoff}",
-        "blocked": f"/artifacts/artifact/{_artifact(url, 'dispatch-blocked', cutoff)}",
-        "refunds": f"/artifacts/artifact/{_artifact(url, 'release-refunds')}",
-        "call-back": f"/runs/flow-run/{_latest(url, 'call-back', 'PAUSED')}",
-    }
+    with httpx.Client(base_url=f"{url}/api", auth=tuple(auth.split(":", 1))) as api:
+        cutoff = _latest(api, "dispatch-cutoff", "COMPLETED")
+        pages = {
+            "deployments": "/deployments",
+            "form": f"/deployments/deployment/{_deployment(api, 'remind-unpaid/by-hand')}/run",
+            "cutoff": f"/runs/flow-run/{cutoff}",
+            "blocked": f"/artifacts/artifact/{_artifact(api, 'dispatch-blocked', cutoff)}",
+            "refunds": f"/artifacts/artifact/{_artifact(api, 'release-refunds')}",
+            "call-back": f"/runs/flow-run/{_latest(api, 'call-back', 'PAUSED')}",
+        }
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=chromium_flags())
         page = browser.new_page(
             viewport=SIZE, color_scheme="dark", locale="en-US", timezone_id="Asia/Shanghai"
         )
+        page.add_init_script(f"localStorage.setItem('prefect-password', btoa({auth!r}))")
         taken = [_picture(page, url + path, folder / f"{name}.png") for name, path in pages.items()]
         browser.close()
     return taken
@@ -63,27 +68,28 @@ def _picture(page: Any, url: str, path: Path) -> Path:
     return path
 
 
-def _deployment(url: str, name: str) -> str:
-    return httpx.get(f"{url}/api/deployments/name/{name}").raise_for_status().json()["id"]
+def _deployment(api: httpx.Client, name: str) -> str:
+    return api.get(f"/deployments/name/{name}").raise_for_status().json()["id"]
 
 
-def _latest(url: str, flow: str, state: str) -> str:
+def _latest(api: httpx.Client, flow: str, state: str) -> str:
     wanted = {
         "flows": {"name": {"any_": [flow]}},
         "flow_runs": {"state": {"type": {"any_": [state]}}},
         "sort": "START_TIME_DESC",
         "limit": 1,
     }
-    return httpx.post(f"{url}/api/flow_runs/filter", json=wanted).raise_for_status().json()[0]["id"]
+    return api.post("/flow_runs/filter", json=wanted).raise_for_status().json()[0]["id"]
 
 
-def _artifact(url: str, key: str, run: str | None = None) -> str:
+def _artifact(api: httpx.Client, key: str, run: str | None = None) -> str:
     """The latest with this key, or that of this run."""
     wanted = {"key": {"any_": [key]}} | ({"flow_run_id": {"any_": [run]}} if run else {})
     asked = {"artifacts": wanted, "sort": "CREATED_DESC", "limit": 1}
-    return httpx.post(f"{url}/api/artifacts/filter", json=asked).raise_for_status().json()[0]["id"]
+    return api.post("/artifacts/filter", json=asked).raise_for_status().json()[0]["id"]
 
 
 if __name__ == "__main__":
-    for picture in take(sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:4200"):
+    url = sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:4200"
+    for picture in take(url, auth_string(home() / "prefect")):
         sys.stdout.write(f"{picture.name} {picture.stat().st_size // 1024} KB\n")

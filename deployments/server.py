@@ -12,13 +12,20 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import httpx
 
+from deployments.auth import auth_file, auth_string, make_auth
+from deployments.window import LISTEN, LOCAL, OwnPagesOnly, own_address, own_names, own_url
 from states.errors import OutsideFailed
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
 
 PORT = 4200
 STARTS_WITHIN = 120.0  # seconds; the first start also creates some 60 tables, on whatever machine this is
@@ -63,46 +70,69 @@ class PrefectServer:
         self.stop()
 
 
-def start_server(home: Path, port: int = PORT, host: str = "127.0.0.1") -> PrefectServer:
-    """A healthy server for this home: the one that already answers, or a new child process."""
-    url = f"http://{host}:{port}"
+def start_server(
+    home: Path, port: int = PORT, listen: str = LOCAL, *, say: Callable[[str], None] = lambda _: None
+) -> PrefectServer:
+    """A healthy server for this home: the one that already answers, or a new child process.
+
+    Says once, when it makes it, the auth string. Raises BadInput without one, and ServerUnavailable.
+    """
+    url = own_url(listen, port)
     home = home.absolute()
-    if _taken(host, port):
-        if _home_of(url) == home:
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if made := make_auth(home):
+        say(f"{url} 登录口令 asks for: {made}  (只显示这一次 / not shown again; kept in {auth_file(home)})")
+    auth = auth_string(home)
+    if _taken(url):
+        if _home_of(url, auth) == home:
+            _must_be_locked(url)
             return PrefectServer(url, home)
         raise ServerUnavailable(
             f"port {port} is taken by something else; free it, or choose another with --port or KEFU_PORT",
             code="port_taken",
             where=url,
         )
-    home.mkdir(parents=True, exist_ok=True)
     log = home / "server.log"
     with log.open("ab") as output:
         process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app"),
-                *("--host", host, "--port", str(port), "--timeout-keep-alive", "5"),
+                *(sys.executable, "-m", "uvicorn", "--factory", "deployments.server:create_app"),
+                *("--host", listen, "--port", str(port), "--timeout-keep-alive", "5"),
                 *("--log-level", "warning", "--timeout-graceful-shutdown", "3"),
             ],
-            env=os.environ | server_settings(home, url),
+            env=os.environ | server_settings(home, url) | {LISTEN: listen},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
+            umask=0o077,  # its database and its log are for our eyes only
             start_new_session=True,  # Ctrl-C is for us: the worker still reports before the server ends
         )
     server = PrefectServer(url, home, process)
     try:
-        _wait_until_healthy(server, log)
+        _wait_until_healthy(server, auth, log)
     except BaseException:
         server.stop()
         raise
     return server
 
 
+def create_app() -> ASGIApp:
+    """What the server process serves: Prefect's own, to the pages of its own addresses only."""
+    from prefect.server.api.server import create_app as create_prefect
+
+    return OwnPagesOnly(create_prefect(), own_address(), own_names())
+
+
+def own_port() -> int:
+    """KEFU_PORT, or 4200."""
+    return int(os.environ.get("KEFU_PORT") or PORT)
+
+
 def client_settings(home: Path, api_url: str) -> dict[str, str]:
     """What a process needs to speak with this server and with nobody else."""
     return {
         "PREFECT_API_URL": api_url,
+        "PREFECT_API_AUTH_STRING": auth_string(home),
         "PREFECT_HOME": str(home),
         "PREFECT_PROFILES_PATH": str(home / "profiles.toml"),
         "DO_NOT_TRACK": "1",
@@ -116,6 +146,9 @@ def client_settings(home: Path, api_url: str) -> dict[str, str]:
 def server_settings(home: Path, url: str) -> dict[str, str]:
     """The environment of the server process. DO_NOT_TRACK alone would not silence it."""
     return client_settings(home, f"{url}/api") | {
+        "PREFECT_SERVER_API_AUTH_STRING": auth_string(home),
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": url,  # any, unless told
+        "PREFECT_UI_API_URL": "/api",  # of whichever of its addresses the browser is at
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         "PREFECT_SERVER_UI_V2_ENABLED": "false",  # V2 reports from the browser, whatever is set
@@ -146,22 +179,37 @@ def _send_what_is_queued() -> None:
             queue.drain_all(timeout=5)
 
 
-def _taken(host: str, port: int) -> bool:
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        return probe.connect_ex((host, port)) == 0
-
-
-def _home_of(url: str) -> Path | None:
-    """The home of the Prefect server that answers there; None when it is no Prefect server."""
+def _taken(url: str) -> bool:
+    at = urlsplit(url)
     try:
-        reply = httpx.get(f"{url}/api/admin/settings", timeout=2, trust_env=False)
+        socket.create_connection((at.hostname, at.port), 1).close()
+    except OSError:
+        return False
+    return True
+
+
+def _must_be_locked(url: str) -> None:
+    """One of an older kefu answers everybody."""
+    if _home_of(url):
+        raise ServerUnavailable(
+            f"{url} 上的旧服务不问口令,请先结束它 / the server at {url} answers without an auth string: end it first",
+            code="open_server",
+            where=url,
+        )
+
+
+def _home_of(url: str, auth: str | None = None) -> Path | None:
+    """The home of the Prefect server that answers there; None when it is no Prefect server, or wants another auth
+    string."""
+    try:
+        known = tuple(auth.split(":", 1)) if auth else None
+        reply = httpx.get(f"{url}/api/admin/settings", auth=known, timeout=2, trust_env=False)
         return Path(reply.raise_for_status().json()["home"])
     except (httpx.HTTPError, json.JSONDecodeError, KeyError, TypeError):
         return None
 
 
-def _wait_until_healthy(server: PrefectServer, log: Path) -> None:
+def _wait_until_healthy(server: PrefectServer, auth: str, log: Path) -> None:
     give_up_at = time.monotonic() + STARTS_WITHIN
     with httpx.Client(timeout=2, trust_env=False) as client:
         while time.monotonic() < give_up_at:
@@ -172,7 +220,10 @@ def _wait_until_healthy(server: PrefectServer, log: Path) -> None:
                     where=server.url,
                 )
             try:
-                if client.get(f"{server.api_url}/health").is_success and _home_of(server.url) == server.home:
+                if (
+                    client.get(f"{server.api_url}/health").is_success
+                    and _home_of(server.url, auth) == server.home
+                ):
                     return
             except httpx.HTTPError:
                 pass

@@ -45,11 +45,17 @@ def migrate() -> None:
 def up(
     shop_file: Annotated[list[Path] | None, typer.Option("--shop-file", help="Apply it first.")] = None,
     port: Port = None,
+    listen: Annotated[
+        str | None,
+        typer.Option(
+            help="Address of the operators' window; KEFU_LISTEN or 127.0.0.1, this machine only, when empty."
+        ),
+    ] = None,
 ) -> None:
     """Run the system until Ctrl-C: database, Prefect server, timetable, worker."""
     from deployments.running import up as run_up
 
-    run_up(port=port, shop_files=shop_file or ())
+    run_up(port=port, listen=listen, shop_files=shop_file or ())
 
 
 def demo(

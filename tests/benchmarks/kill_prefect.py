@@ -17,6 +17,7 @@ import httpx
 from sqlalchemy import Engine
 
 from deployments import running
+from deployments.auth import auth_string
 from deployments.server import client_settings, free_port, start_server
 from flows import outbox_delivery
 from flows.timed_steps import TIMED_STEPS
@@ -70,7 +71,8 @@ class PrefectSide:
         self.home, self._port = folder / "prefect", free_port()
         self._engine, self._moment, self._draw = engine, moment, random.Random(seed)
         self._server = start_server(self.home, self._port)
-        self._client = httpx.Client(base_url=self._server.api_url, timeout=60, trust_env=False)
+        auth = tuple(auth_string(self.home).split(":", 1))
+        self._client = httpx.Client(base_url=self._server.api_url, auth=auth, timeout=60, trust_env=False)
         self._restarting: threading.Thread | None = None
         self._ended = threading.Event()
         self._asking = threading.Thread(target=self._ask, daemon=True)

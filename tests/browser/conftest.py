@@ -12,12 +12,14 @@ sys.path.append(str(Path(__file__).parents[1] / "deployments"))
 
 from prefect_harness import Harness, prefect, prefect_server
 
+from deployments.auth import auth_string
 from deployments.screenshots import chromium_flags
 
 __all__ = ["prefect", "prefect_server"]
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
+STRANGERS_NAME = "win-a-bag.example"  # which a stranger's DNS points at this machine
 PATIENCE = 120_000  # milliseconds: a busy machine draws a page slowly
 
 
@@ -28,18 +30,25 @@ def chromium() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=chromium_flags(), timeout=PATIENCE
-        )
+        flags = [*chromium_flags(), f"--host-resolver-rules=MAP {STRANGERS_NAME} 127.0.0.1"]
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags, timeout=PATIENCE)
         yield browser
         browser.close()
 
 
+LOGGED_IN = """
+if (location.origin == %r) localStorage.setItem("prefect-password", btoa(%r))
+"""
+
+
 @pytest.fixture
-def page(chromium: Any) -> Iterator[Any]:
-    """A page that fails the test when it speaks to anybody but our server."""
+def page(chromium: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
+    """A page that fails the test when it speaks to anybody but our server; at the operators' window it is logged in."""
     page = chromium.new_page(viewport={"width": 1280, "height": 900}, locale="en-US")
     page.set_default_timeout(PATIENCE)
+    if "prefect" in request.fixturenames:
+        window = request.getfixturevalue("prefect_server")
+        page.add_init_script(LOGGED_IN % (window.url, auth_string(window.home)))
     strangers: list[str] = []
     page.on("request", lambda request: _is_ours(request.url) or strangers.append(request.url))
     yield page

@@ -17,6 +17,7 @@ import httpx
 import pytest
 from orders_told import rows
 
+from deployments.auth import auth_string
 from deployments.demo import _live_through
 from deployments.demo_departures import IN_TURN, OFF_DUTY, departures, departures_table
 from deployments.demo_world import kept_in, settings_of
@@ -61,10 +62,11 @@ def wait_for(what, seconds: float = 300):
 def test_up_serves_until_it_is_asked_to_end_and_leaves_nothing_behind(tmp_path: Path, sign):
     port = free_port()
     env = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "KEFU_"))}
+    home = tmp_path / "home"
     with (tmp_path / "said").open("w") as said:
         up = subprocess.Popen(
             [*KEFU, "up", "--port", str(port)],
-            env=env | {"KEFU_HOME": str(tmp_path / "home")},
+            env=env | {"KEFU_HOME": str(home)},
             stdout=said,
             stderr=subprocess.STDOUT,
         )
@@ -72,9 +74,10 @@ def test_up_serves_until_it_is_asked_to_end_and_leaves_nothing_behind(tmp_path: 
         def asked(what: str, **wanted) -> list[dict]:
             assert up.poll() is None, (tmp_path / "said").read_text()
             try:
-                reply = httpx.post(f"http://127.0.0.1:{port}/api/{what}/filter", json=wanted)
+                known = tuple(auth_string(home / "prefect").split(":", 1))
+                reply = httpx.post(f"http://127.0.0.1:{port}/api/{what}/filter", json=wanted, auth=known)
                 return reply.json() if reply.is_success else []
-            except httpx.HTTPError:
+            except (httpx.HTTPError, FileNotFoundError):
                 return []
 
         def a_worker_is_online():
@@ -89,11 +92,14 @@ def test_up_serves_until_it_is_asked_to_end_and_leaves_nothing_behind(tmp_path: 
             wait_for(a_worker_is_online)
             wait_for(what_is_timed_is_planned)
             children = children_of(up.pid)
+            assert httpx.post(f"http://127.0.0.1:{port}/api/flow_runs/filter", json={}).status_code == 401
             up.send_signal(sign)
             assert up.wait(120) == 0
         finally:
             up.kill()
-    assert "shows what runs" in (tmp_path / "said").read_text()
+    told = (tmp_path / "said").read_text()
+    assert "shows what runs" in told
+    assert told.count(auth_string(home / "prefect")) == 1
     assert children
     assert not any(alive(child) for child in children)
     with pytest.raises(httpx.ConnectError):
