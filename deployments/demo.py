@@ -19,7 +19,7 @@ from sqlalchemy import select
 from deployments.demo_complaints import complaints_table, first_complaint, work_at_the_complaints_desk
 from deployments.demo_departures import departures, departures_table
 from deployments.demo_returns import first_case, returns_table, work_at_the_desk
-from deployments.demo_world import keep_from_the_real_world, kept_in, live_until, settings_of
+from deployments.demo_world import keep_from_the_real_world, kept_in, live_until
 from deployments.running import deploy, prepare, serve, server
 from deployments.sample_stories import SHOPS
 from deployments.samples import ZONE, latest_full_day, orders_of, write_samples
@@ -48,7 +48,7 @@ def demo(*, once: bool = False, port: int | None = None) -> None:
     keep_from_the_real_world(_say)
     day = latest_full_day(clock.now())
     with Alongside(kept_in(day)) as world:
-        os.environ |= settings_of(world)
+        os.environ |= world.environment()
         prepare(say=_say)
         exports = write_samples(home() / "samples", day)
         with server(port, say=_say) as running:

@@ -14,7 +14,10 @@ from deployments.samples import moment, orders_of, orders_told
 from deployments.sandbox.alongside import Alongside
 from models.database import home
 
-PARTIES = ("_PLATFORM_", "_PAYMENTS_", "_SMS_", "_SMTP_", "_STAFF_", "_KUAIDI100_", "_RECEIVER_")
+PARTIES = (
+    *("_PLATFORM_", "_PAYMENTS_", "_SMS_", "_SMTP_", "_STAFF_", "_KUAIDI100_", "_RECEIVER_"),
+    "_TRUST_",  # nor to an address that Prefect keeps
+)
 ORDERED = (
     *("no", "shop", "placed_at", "amount_fen", "buyer", "receiver", "phone", "address", "buyer_message"),
     *("remark", "items"),
@@ -39,15 +42,6 @@ def keep_from_the_real_world(say: Say) -> None:
     for name in [name for name in os.environ if name.startswith("KEFU_") and any(p in name for p in PARTIES)]:
         del os.environ[name]
         say(f"{name} 在演示中不用 / is not used here: nothing leaves a demonstration but to its sandbox")
-
-
-def settings_of(world: Alongside) -> dict[str, str]:
-    """What sets kefu to this world. Of each shop by its own name, too: a shop's own stands before the one for all, and
-    somebody may keep it in a block of Prefect."""
-    for_all = world.environment()
-    prefixes = [f"KEFU_{shop.upper().replace('-', '_')}_" for shop in SHOPS]
-    own = {f"{p}{name.removeprefix('KEFU_')}": value for p in prefixes for name, value in for_all.items()}
-    return for_all | own
 
 
 def kept_in(day: date) -> Path:

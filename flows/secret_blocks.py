@@ -1,4 +1,4 @@
-"""Addresses and secrets kept in Prefect: the Secret block `kefu-platform-secret` stands for KEFU_PLATFORM_SECRET."""
+"""Secrets kept in Prefect: the Secret block `kefu-platform-secret` stands for KEFU_PLATFORM_SECRET."""
 
 from __future__ import annotations
 
@@ -37,6 +37,6 @@ def stored_blocks(_minute: int) -> dict[str, object]:
 
 
 def look_there() -> None:
-    """Settings that the environment does not name are looked for in the blocks, too."""
+    """Secrets that the environment does not name are looked for in the blocks, too."""
     if secret_block not in SOURCES:
         SOURCES.append(secret_block)

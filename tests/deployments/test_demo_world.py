@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from deployments.demo_world import DEEDS, keep_from_the_real_world, kept_in, live_until, settings_of
+from deployments.demo_world import DEEDS, keep_from_the_real_world, kept_in, live_until
 from deployments.sample_stories import SHOPS
 from deployments.samples import ZONE, orders_told
 from deployments.sandbox.alongside import Alongside
@@ -21,7 +21,7 @@ NOON, NEXT_DAY = (datetime.combine(A_DAY + timedelta(days=n), time(12), ZONE) fo
     "name",
     [
         *("KEFU_PLATFORM_URL", "KEFU_BAG_STUDIO_STAFF_URLS", "KEFU_SMTP_URL", "KEFU_PAYMENTS_URL"),
-        *("KEFU_URUMQI_KITCHEN_SMS_URL", "KEFU_KUAIDI100_KEY"),
+        *("KEFU_URUMQI_KITCHEN_SMS_URL", "KEFU_KUAIDI100_KEY", "KEFU_TRUST_BLOCKS"),
     ],
 )
 def test_a_demonstration_writes_to_nobody_real_and_pays_nobody(monkeypatch, name):
@@ -35,8 +35,9 @@ def test_a_demonstration_writes_to_nobody_real_and_pays_nobody(monkeypatch, name
 @pytest.mark.parametrize("name", ["PLATFORM_URL", "PAYMENTS_URL", "SMS_URL", "STAFF_URLS", "KUAIDI100_URL"])
 def test_all_that_leaves_a_demonstration_goes_to_this_machine_whatever_prefect_keeps(monkeypatch, name):
     monkeypatch.setattr(settings, "SOURCES", [os.environ.get, lambda name: "https://example.com"])
+    monkeypatch.setenv(settings.TRUST, "1")
     with Alongside() as world:
-        for setting, value in settings_of(world).items():
+        for setting, value in world.environment().items():
             monkeypatch.setenv(setting, value)
         for shop in SHOPS:
             assert urlsplit(settings.Settings(shop).text(name)).hostname == "127.0.0.1"

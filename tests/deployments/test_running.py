@@ -20,7 +20,7 @@ from orders_told import rows
 from deployments.auth import auth_string
 from deployments.demo import _live_through
 from deployments.demo_departures import IN_TURN, OFF_DUTY, departures, departures_table
-from deployments.demo_world import kept_in, settings_of
+from deployments.demo_world import kept_in
 from deployments.running import _until_done, deploy, prepare
 from deployments.sample_stories import SHOPS
 from deployments.samples import ZONE, latest_full_day, orders_of, write_samples
@@ -203,7 +203,7 @@ def test_a_day_under_prefect_gives_every_sample_its_fate(prefect, tmp_path: Path
 
     day = A_DAY
     with Alongside(kept_in(day)) as world:
-        for name, value in settings_of(world).items():
+        for name, value in world.environment().items():
             monkeypatch.setenv(name, value)
         prepare(say=lambda _: None)
         deploy(paused=True)

@@ -28,13 +28,27 @@ def platform():
         yield service
 
 
-def test_the_pull_finds_its_secrets_in_prefect_and_says_what_it_found(prefect, platform):
+@pytest.fixture
+def blocks(prefect):
+    """Keep a secret in Prefect, and forget it afterwards."""
     from prefect.blocks.system import Secret
 
+    kept = []
+
+    def keep(name, value):
+        Secret(value=value).save(name, overwrite=True)
+        kept.append(name)
+
+    yield keep
+    for name in kept:
+        Secret.delete(name)
+
+
+def test_the_pull_finds_its_secrets_in_prefect_and_says_what_it_found(prefect, platform, blocks, monkeypatch):
     prepare(say=lambda _: None)
     deploy(paused=True)
-    Secret(value="s3cret").save(f"kefu-{SHOP}-platform-secret", overwrite=True)
-    Secret(value=platform.url).save(f"kefu-{SHOP}-platform-url", overwrite=True)
+    monkeypatch.setenv("KEFU_BAG_STUDIO_PLATFORM_URL", platform.url)
+    blocks(f"kefu-{SHOP}-platform-secret", "s3cret")
     with prefect.worker():
         pulled = prefect.run("sync-orders/every-5-minutes")
         again = prefect.run("sync-orders/by-hand", shop=SHOP)
@@ -46,6 +60,22 @@ def test_the_pull_finds_its_secrets_in_prefect_and_says_what_it_found(prefect, p
     assert red.state.type.value == "FAILED"
     assert order(engine_from_env()).state == "unpaid"
     assert all(call.headers[SIGNATURE.lower()] for call in platform.calls)
-    with prefect.client() as client:
-        for name in (f"kefu-{SHOP}-platform-secret", f"kefu-{SHOP}-platform-url"):
-            client.delete_block_document(client.read_block_document_by_name(name, "secret").id)
+
+
+def test_a_block_leads_the_pull_to_no_other_address_than_the_environments(
+    prefect, platform, blocks, monkeypatch
+):
+    prepare(say=lambda _: None)
+    deploy(paused=True)
+    with Outside({"orders": [], "next_cursor": None}) as stranger:
+        for name in (f"kefu-{SHOP}-platform-url", "kefu-platform-url"):
+            blocks(name, stranger.url)
+        monkeypatch.setenv("KEFU_PLATFORM_SECRET", "s3cret")
+        with prefect.worker():
+            waits = prefect.run("sync-orders/by-hand", shop=SHOP)
+            assert platform.calls == stranger.calls == []
+            monkeypatch.setenv("KEFU_PLATFORM_URL", platform.url)
+            pulled = prefect.run("sync-orders/by-hand", shop=SHOP)
+    assert waits.state.message.startswith("0 pulled")
+    assert pulled.state.message.startswith("1 pulled")
+    assert stranger.calls == []
