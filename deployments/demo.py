@@ -25,6 +25,7 @@ from deployments.sample_stories import SHOPS
 from deployments.samples import ZONE, latest_full_day, orders_of, write_samples
 from deployments.sandbox.alongside import Alongside
 from flows import clock
+from flows.import_folder import import_folder
 from models import Order
 from models.database import engine_from_env, home, reading
 
@@ -43,14 +44,14 @@ console = Console()
 
 def demo(*, once: bool = False, port: int | None = None) -> None:
     """Run the demonstration in a home of its own, `.kefu/demo`; ends after the tables when `once`."""
-    os.environ["KEFU_HOME"] = str(home() / "demo")
+    os.environ["KEFU_HOME"] = str(home("demo"))
     os.environ.pop("KEFU_DATABASE_URL", None)  # a demonstration has no business in a real database
     keep_from_the_real_world(_say)
     day = latest_full_day(clock.now())
     with Alongside(kept_in(day)) as world:
         os.environ |= world.environment()
         prepare(say=_say)
-        exports = write_samples(home() / "samples", day)
+        exports = write_samples(import_folder(), day)
         with server(port, say=_say) as running:
             deploy(running.api_url, paused=True)  # today's sweeps would act on the orders ahead of that day's
 

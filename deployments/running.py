@@ -21,6 +21,7 @@ from deployments.shop_files import load_shop_file
 from deployments.window import is_local, own_address
 from flows import clock
 from flows.gateways.payments import URL as PAYMENTS_URL
+from flows.import_folder import import_folder
 from flows.policy_store import apply_policy, current_policies
 from models.database import database_url, engine_for, engine_from_env, home
 from models.migrating import migrate
@@ -55,8 +56,9 @@ def up(
 
 
 def prepare(shop_files: Iterable[Path] = (), *, say: Say = print) -> None:
-    """The tables and the shops. The shops that come with kefu only where there are none: what an operator has
-    applied since must not be undone by a restart."""
+    """The folder for files to take in, the tables and the shops. The shops that come with kefu only where there are
+    none: what an operator has applied since must not be undone by a restart."""
+    import_folder()
     if copy := migrate(engine_for(database_url())):
         say(f"升级前的数据库副本 the database from before its upgrade: {copy}")
     engine = engine_from_env()
@@ -74,7 +76,7 @@ def server(port: int | None = None, listen: str | None = None, *, say: Say = pri
     """Our Prefect server on its port (KEFU_PORT, 4200) and address (KEFU_LISTEN, 127.0.0.1), started when it does not
     run, and this process set to it."""
     listen = listen or own_address()
-    running = start_server(home() / "prefect", port or own_port(), listen, say=say)
+    running = start_server(home("prefect"), port or own_port(), listen, say=say)
     say(f"Prefect server {'started' if running.process else 'found'} at {running.url}")
     if not is_local(listen):
         say(

@@ -91,5 +91,5 @@ def _artifact(api: httpx.Client, key: str, run: str | None = None) -> str:
 
 if __name__ == "__main__":
     url = sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:4200"
-    for picture in take(url, auth_string(home() / "prefect")):
+    for picture in take(url, auth_string(home("prefect"))):
         sys.stdout.write(f"{picture.name} {picture.stat().st_size // 1024} KB\n")

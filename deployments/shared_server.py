@@ -18,7 +18,7 @@ from models.database import home
 def settings_for(api_url: str | None) -> dict[str, str]:
     """The server to ask (our own window, where nobody names one), and what lets us in: PREFECT_API_AUTH_STRING, or on
     this machine what our own window asks for. No other machine is told that."""
-    ours = home() / "prefect"
+    ours = home("prefect")
     has_window = AUTH in os.environ or auth_file(ours).exists()
     url = api_url or os.environ.get("PREFECT_API_URL")
     if url is None and has_window:

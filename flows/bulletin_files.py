@@ -13,8 +13,7 @@ from models.database import home
 
 def write_bulletin(bulletin: Bulletin) -> Path:
     """Write it where the last one of the same period was; the path of the text."""
-    folder = home() / "bulletins"
-    folder.mkdir(exist_ok=True)
+    folder = home("bulletins")
     drawn = charts(bulletin)
     names = {chart.name: f"{bulletin.name}-{chart.name}.svg" for chart in drawn}
     for name in set(CHARTS) - set(names):  # one that shows something no more

@@ -198,9 +198,7 @@ def _manifest_row(view: Any, policies: ShopPolicies) -> dict:
 
 def _write_manifest(batch: Batch, everyone: list[dict]) -> Path:
     """The batch as a CSV that a spreadsheet opens; whole or not at all, and the same for every run."""
-    folder = home() / "manifests" / batch.shop
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{batch.cutoff_at:%Y%m%dT%H%M}Z.csv"
+    path = home("manifests", batch.shop) / f"{batch.cutoff_at:%Y%m%dT%H%M}Z.csv"
     draft = path.with_suffix(f".{os.getpid()}-{get_ident()}.part")  # the worker runs flows in threads
     with draft.open("w", encoding="utf-8-sig", newline="") as out:
         sheet = csv.DictWriter(out, MANIFEST_COLUMNS)

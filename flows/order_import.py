@@ -107,10 +107,8 @@ def _quarantine_path(shop: str, file: str | Path, bad: Sequence[BadRow]) -> Path
 
     Other bad rows get another file: tomorrow's export may have the name of today's.
     """
-    folder = home() / "quarantine"
-    folder.mkdir(mode=0o700, exist_ok=True)
     which = _digest("\n".join([shop, *(f"{row.line} {row.raw}" for row in bad)]))
-    return folder / f"{Path(file).name}.{which}.csv"
+    return home("quarantine") / f"{Path(file).name}.{which}.csv"
 
 
 class Telling:

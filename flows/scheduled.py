@@ -20,6 +20,7 @@ from flows.dispatch_cutoff import dispatch_cutoff as cutoff_plainly
 from flows.flow_forms import Name, Text, decided, in_the_shops_zone, swept, zones
 from flows.flow_runs import answered, run_id
 from flows.flow_tables import publish_cutoff, publish_delivery, publish_import, publish_refunds, publish_sync
+from flows.import_folder import in_import_folder
 from flows.order_import import import_orders as import_plainly
 from flows.order_watch import watch_orders as watch_plainly
 from flows.outbox_delivery import deliver_outbox as deliver_plainly
@@ -196,7 +197,7 @@ def import_orders(
     """Import the merchant's export of orders; importing the same file again adds nothing twice.
 
     Args:
-        file: path of the file, on the machine where the worker runs.
+        file: name of the file in the folder `import` of KEFU_HOME, on the machine where the worker runs.
         shop: the shop these orders belong to.
         format: of the file; auto finds out.
         encoding: for example gb18030; detected when empty.
@@ -206,7 +207,7 @@ def import_orders(
     def read() -> State:
         moment = until and in_the_shops_zone(until, shop, "until")
         how = {"format": format, "encoding": encoding, "until": moment, "flow_run": run_id()}
-        return decided(import_plainly, publish_import, file, shop, **how)
+        return decided(import_plainly, publish_import, in_import_folder(file), shop, **how)
 
     return answered(read)
 

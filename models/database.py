@@ -12,10 +12,15 @@ from sqlalchemy.exc import ArgumentError
 from models.shape import check_shape
 
 
-def home() -> Path:
-    """Where an embedded kefu keeps its files: KEFU_HOME, or `.kefu` in the working directory."""
+def home(*below: str) -> Path:
+    """Where an embedded kefu keeps its files: KEFU_HOME, or `.kefu` in the working directory; or a folder below.
+
+    What is made is its owner's alone: names, addresses and secrets lie there.
+    """
     path = Path(os.environ.get("KEFU_HOME", ".kefu")).absolute()
-    path.mkdir(parents=True, exist_ok=True)
+    for part in ("", *below):
+        path /= part
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
     return path
 
 

@@ -1,4 +1,6 @@
-"""What one cell says: an amount, a moment, a number. Anything doubtful is refused, with a reason."""
+"""What one cell says: an amount, a moment, a number. Anything doubtful is refused, with a reason.
+
+No reason quotes the cell: whoever reads a run's errors may not be meant to read the file."""
 
 from __future__ import annotations
 
@@ -10,7 +12,6 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from flows.imports.rows import CellError
-from flows.masking import mask_text
 
 LARGEST_FEN = 2**31 - 1  # what the tables hold: 21 million yuan
 
@@ -33,17 +34,11 @@ def plain(cell: str) -> str:
     return "" if text in ("null", "NULL") else text
 
 
-def shown(text: str, length: int = 40) -> str:
-    """A value as a reason may quote it: short, printable, without telephone numbers."""
-    text = mask_text(text if len(text) <= length else text[:length] + "…")
-    return text.encode("utf-8", "backslashreplace").decode()
-
-
 def amount_fen(text: str, column: str) -> int:
     """Yuan as written into fen, exactly."""
     fen, why = _fen(text)
     if why:
-        raise CellError(column, f"{why[0]}：{shown(text)}", f"{shown(text)!r} {why[1]}")
+        raise CellError(column, *why)
     return fen
 
 
@@ -84,9 +79,9 @@ class Clock:
             at = _parse(text)
             at = (at if at.tzinfo else at.replace(tzinfo=self.zone)).astimezone(UTC)
         except (ValueError, OverflowError):
-            raise CellError(column, f"不是时间：{shown(text)}", f"{shown(text)!r} is not a time") from None
+            raise CellError(column, "不是时间", "is not a time") from None
         if at > self.now:
-            raise CellError(column, f"时间在未来：{shown(text)}", f"{shown(text)!r} lies in the future")
+            raise CellError(column, "时间在未来", "lies in the future")
         return at
 
     def needed(self, text: str, column: str) -> datetime:
@@ -111,11 +106,11 @@ def order_no(text: str, column: str) -> str:
     if _ROUNDED_BY_A_SPREADSHEET.fullmatch(text):
         raise CellError(
             column,
-            f"订单编号被表格软件改成了科学计数：{text}",
-            f"{text!r} was rounded by a spreadsheet program: export the file again and do not save it there",
+            "订单编号被表格软件改成了科学计数",
+            "was rounded by a spreadsheet program: export the file again and do not save it there",
         )
     if not text.isprintable() or not _ONE_WORD.fullmatch(text):
-        raise CellError(column, f"不是订单编号：{shown(text)}", f"{shown(text)!r} is not an order number")
+        raise CellError(column, "不是订单编号", "is not an order number")
     return text
 
 
@@ -124,7 +119,7 @@ def quantity(text: str, column: str) -> int:
     digits = unicodedata.normalize("NFKC", text).strip()
     if re.fullmatch(r"[0-9]{1,6}", digits) and int(digits):
         return int(digits)
-    raise CellError(column, f"不是数量：{shown(text)}", f"{shown(text)!r} is not a quantity")
+    raise CellError(column, "不是数量", "is not a quantity")
 
 
 def region_of(address: str) -> str | None:

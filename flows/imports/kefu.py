@@ -18,7 +18,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 
-from flows.imports.cells import BROKEN, LARGEST_FEN, Clock, order_no, quantity, shown
+from flows.imports.cells import BROKEN, LARGEST_FEN, Clock, order_no, quantity
 from flows.imports.files import TextFile
 from flows.imports.remarks import holds_in
 from flows.imports.rows import CellError, Fact, LineRow, OrderRow
@@ -78,8 +78,8 @@ def _json_order(text: str, clock: Clock) -> OrderRow:
         raise CellError("", "不是 JSON", "is not JSON") from None
     if not isinstance(said, dict):
         raise CellError("", "不是 JSON 对象", "is not a JSON object")
-    if unknown := [name for name in said if name not in REQUIRED + OPTIONAL]:
-        raise CellError(shown(unknown[0]), "不认识的键", "is an unknown key")
+    if not said.keys() <= {*REQUIRED, *OPTIONAL}:
+        raise CellError("", "有不认识的键", "has an unknown key")
     if any(name not in ITEM_KEYS for item in _items_of(said) for name in item):
         raise CellError(
             "items", "商品有不认识的键", f"an item has an unknown key: known are {', '.join(ITEM_KEYS)}"
@@ -160,9 +160,7 @@ def _fen(text: str, column: str) -> int:
         return int(text)
     if not text:
         raise CellError(column, "金额为空", "is empty, an amount in fen is needed")
-    raise CellError(
-        column, f"不是以分为单位的整数金额：{shown(text)}", f"{shown(text)!r} is not an amount in whole fen"
-    )
+    raise CellError(column, "不是以分为单位的整数金额", "is not an amount in whole fen")
 
 
 def _items(text: str) -> list[list[str]]:

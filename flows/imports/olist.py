@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from flows.imports.cells import Clock, amount_fen, order_no, shown
+from flows.imports.cells import Clock, amount_fen, order_no
 from flows.imports.files import encoding_of, opened
 from flows.imports.rows import CellError, Fact, LineRow, OrderRow, UnreadableFile
 from flows.imports.tables import Cells, Columns, Table, table_of
@@ -91,6 +91,8 @@ def _sibling(
         if needed:
             raise UnreadableFile(f"{places[0]} is missing: put it beside {path.name}")
         return
+    if place.resolve().parent != path.resolve().parent:
+        raise UnreadableFile(f"{place} leads to another folder: put the table itself beside {path.name}")
     with opened(place, encoding_of(place)) as file:
         columns, rows = table_of(file, table, place)
         wanted = [columns.of(column) for column in table.required + table.optional]
@@ -118,9 +120,7 @@ def reader(columns: Columns, clock: Clock, beside: Beside) -> Callable[[Cells], 
             raise error
         state = status(cells)
         if state not in STATUSES:
-            raise CellError(
-                "order_status", f"不认识的状态：{shown(state)}", f"{shown(state)!r} is an unknown status"
-            )
+            raise CellError("order_status", "不认识的状态", "is an unknown status")
         placed_at = clock.needed(times[0][1](cells), times[0][0])
         approved_at, handed_over_at, delivered_at = (
             clock.moment(take(cells), name) for name, take in times[1:]

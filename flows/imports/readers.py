@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from flows.imports.cells import LARGEST_FEN, Clock, shown
+from flows.imports.cells import LARGEST_FEN, Clock
 from flows.imports.files import TextFile, encoding_of, known_encoding, opened
 from flows.imports.kefu import KEFU, json_rows
 from flows.imports.merging import Orders
@@ -21,7 +21,6 @@ from flows.imports.rows import BadRow, CellError, OrderFile, OrderRow, Unreadabl
 from flows.imports.tables import header_of, table_of
 from flows.imports.taobao import TAOBAO
 from flows.imports.tmall import TMALL
-from states.reasons import yuan
 
 TABLES = {table.name: table for table in (TAOBAO, TMALL, OLIST, KEFU)}
 AUTO = "auto"
@@ -103,7 +102,7 @@ def payable(row: OrderRow) -> OrderRow:
     """The row; a CellError when amounts that each can be stored add up to one that can't."""
     for fen in (row.details["amount_fen"], *(fact.facts.get("amount_fen", 0) for fact in row.facts)):
         if fen > LARGEST_FEN:
-            raise CellError("", f"金额合计过大：{yuan(fen)}", f"its amounts add up to {yuan(fen)}: too large")
+            raise CellError("", "金额合计过大", "its amounts add up to one too large")
     return row
 
 
@@ -145,8 +144,8 @@ def _format_of(path: Path, encoding: str) -> str:
     best = max(TABLES.values(), key=lambda table: table.resemblance(header))
     if best.resemblance(header) < 0.5 and not _resembles_when_split(text):
         raise UnreadableFile(
-            f"the first line of {path} is no header of a format we know ({', '.join(TABLES)}): it reads "
-            f"{shown(text, 80)!r}; export the order report again, or name its format and encoding"
+            f"the first line of {path} is no header of a format we know ({', '.join(TABLES)}): "
+            "export the order report again, or name its format and encoding"
         )
     return best.name
 

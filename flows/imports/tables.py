@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows.imports.cells import BROKEN, Clock, plain, shown
+from flows.imports.cells import BROKEN, Clock, plain
 from flows.imports.files import TextFile
 from flows.imports.records import records
 from flows.imports.rows import CellError, OrderRow, UnreadableFile
@@ -56,7 +56,8 @@ def table_of(
     line, text, cells = next(records(file.text), (1, "", None))
     header = header_of(cells)
     columns = _columns(header, table, path, line, text)
-    return columns, _rows(file, header, line + text.count("\n") + 1)
+    names = [name if name in columns.places else f"#{place}" for place, name in enumerate(header, 1)]
+    return columns, _rows(file, names, line + text.count("\n") + 1)
 
 
 def _columns(header: Cells, table: Table, path: Path, line: int, text: str) -> Columns:
@@ -72,7 +73,7 @@ def _columns(header: Cells, table: Table, path: Path, line: int, text: str) -> C
     if table.closed and (unknown := [name for name in header if name not in known]):
         guess = difflib.get_close_matches(unknown[0], known, 1, 0.5)
         meant = f", {guess[0]} may be meant" if guess else f"; known are {', '.join(table.required)}, …"
-        raise UnreadableFile(f"{where} has the unknown column {shown(unknown[0])!r}{meant}")
+        raise UnreadableFile(f"{where} has an unknown column, number {header.index(unknown[0]) + 1}{meant}")
     return Columns({name: header.index(name) for name in known if name in header})
 
 
@@ -84,33 +85,33 @@ def _nearest(missing: list[str], header: Cells, text: str) -> str:
     parts = []
     for name in missing:
         near = difflib.get_close_matches(name, header, 1, 0.3)
-        parts.append(f"{name} (nearest: {shown(near[0])})" if near else name)
+        parts.append(f"{name} (nearest: column {header.index(near[0]) + 1})" if near else name)
     plural = "s are" if len(parts) > 1 else " is"
     return f"the column{plural} missing: {', '.join(parts)}; export them too, or name the format"
 
 
-def _rows(file: TextFile, header: Cells, first_line: int) -> Iterator[tuple[int, str, Cells | CellError]]:
-    width = len(header)
+def _rows(file: TextFile, names: list[str], first_line: int) -> Iterator[tuple[int, str, Cells | CellError]]:
+    width = len(names)
     for line, text, cells in records(file.text, width, first_line):
-        yield line, text, cells if _whole(cells, width, text) else _trouble(cells, header)
+        yield line, text, cells if _whole(cells, width, text) else _trouble(cells, names)
 
 
 def _whole(cells: Cells | None, width: int, text: str) -> bool:
     return cells is not None and len(cells) == width and not BROKEN.search(text)
 
 
-def _trouble(cells: Cells | None, header: Cells) -> CellError:
+def _trouble(cells: Cells | None, names: list[str]) -> CellError:
     if cells is None:
         return CellError(
             "", "引号没有结束，或单元格过长", "a quote is never closed, or a cell is far too long"
         )
-    if len(cells) != len(header):
+    if len(cells) != len(names):
         return CellError(
             "",
-            f"有 {len(cells)} 个单元格，表头有 {len(header)} 列",
-            f"has {len(cells)} cells where the header has {len(header)}",
+            f"有 {len(cells)} 个单元格，表头有 {len(names)} 列",
+            f"has {len(cells)} cells where the header has {len(names)}",
         )
-    column = next((name for name, cell in zip(header, cells, strict=True) if BROKEN.search(cell)), "")
+    column = next((name for name, cell in zip(names, cells, strict=True) if BROKEN.search(cell)), "")
     return broken(column)
 
 

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from enum import IntEnum
 
-from flows.imports.cells import Clock, amount_fen, order_no, quantity, region_of, shown
+from flows.imports.cells import Clock, amount_fen, order_no, quantity, region_of
 from flows.imports.remarks import holds_in
 from flows.imports.rows import CellError, Fact, LineRow, OrderRow
 from flows.imports.tables import Cells, Columns, Table
@@ -130,9 +130,7 @@ def _course(row: dict[str, str], clock: Clock, knows_refunds: bool) -> list[Fact
 def _stage(status: str) -> Stage:
     stage = STATUSES.get(status.replace("，", ",").replace(" ", ""))
     if stage is None:
-        raise CellError(
-            "订单状态", f"不认识的订单状态：{shown(status)}", f"{shown(status)!r} is an unknown status"
-        )
+        raise CellError("订单状态", "不认识的订单状态", "is an unknown status")
     return stage
 
 

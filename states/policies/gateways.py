@@ -25,7 +25,7 @@ class GatewayPolicy(Policy):
     """Which kinds of outside parties this shop works with; what it does not name waits in the outbox.
 
     The kinds are those that `flows/gateways/registry.py` knows. Addresses and secrets are not in here: they come
-    from the environment or from Prefect's secret blocks.
+    from the environment, secrets from Prefect's blocks, too.
     """
 
     platform: Kind | None = None  # takes commands to platform and warehouse, tells orders and their changes

@@ -27,6 +27,7 @@ from deployments.samples import ZONE, latest_full_day, orders_of, write_samples
 from deployments.sandbox.alongside import Alongside
 from deployments.server import PORT, ServerUnavailable, free_port, start_server
 from flows.gateways import as_told
+from flows.import_folder import import_folder
 from flows.imports.readers import read_orders
 from flows.outbox_desk import Standing
 from models import Anomaly, OutboxMessage
@@ -207,7 +208,7 @@ def test_a_day_under_prefect_gives_every_sample_its_fate(prefect, tmp_path: Path
             monkeypatch.setenv(name, value)
         prepare(say=lambda _: None)
         deploy(paused=True)
-        exports = write_samples(tmp_path / "samples", day)
+        exports = write_samples(import_folder(), day)
         with prefect.worker():
             ran = list(_live_through(day, exports, world, Event()))
             first, cases, complaints = fates(day), cases_of(day), complaints_of()

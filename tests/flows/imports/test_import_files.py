@@ -34,9 +34,9 @@ def refusal(path, **options) -> str:
         (gzip.compress(TMALL_HEADER.encode() * 9, mtime=0)[:-12], "damaged gzip"),
         (TMALL_HEADER.replace(",", ";").encode(), "separated by semicolons"),
         (TMALL_HEADER.replace(",", "\t").encode("utf-16"), "separated by tabs"),
-        (TMALL_HEADER.replace("支付金额", "支付额").encode("gbk"), "买家实际支付金额 .nearest: 买家实际支付额"),
+        (TMALL_HEADER.replace("支付金额", "支付额").encode("gbk"), "买家实际支付金额 .nearest: column 3"),
         ("订单编号,总金额,总金额,买家实际支付金额,订单创建时间,订单付款时间,退款金额\n".encode(), "总金额 twice"),
-        (b"no,placed_at,amount_fen,payd_at\n", "unknown column 'payd_at', paid_at may be meant"),
+        (b"no,placed_at,amount_fen,payd_at\n", "unknown column, number 4, paid_at may be meant"),
     ],
 )  # fmt: skip
 def test_a_file_that_cannot_be_read_gets_one_sentence(tmp_path, content, sentence):
@@ -138,3 +138,46 @@ def test_a_large_file_with_one_bad_row_loses_only_that(tmp_path):
     assert ([bad.line for bad in file.bad], len(file.rows)) == ([20_002], 39_999)
     assert seen == sorted(seen)
     assert seen[-1] == (path.stat().st_size, path.stat().st_size)
+
+
+WORD = "机密secret"
+KEFU_TABLE = [
+    ["no", "placed_at", "amount_fen", "paid_at", "items"],
+    ["1", "2020-02-01 10:00:00", "990", "2020-02-01 10:00:00", "s:t:1:990"],
+    ["1", "2020-02-01 10:00:00", "990", "2020-02-01 10:00:00", "s:t:1:990"],
+]
+TMALL_TABLE = [
+    TMALL_HEADER.strip().split(","),
+    *[["1", "9.90", "9.90", "上海", "2020-02-01 10:00:00", "2020-02-01 10:01:00", "0.0"]] * 2,
+]
+
+
+def told(path, **options) -> str:
+    """All that is said of a file that can't be read, or of its rows."""
+    try:
+        bad = read(path, **options).bad
+    except UnreadableFile as error:
+        return str(error)
+    return " ".join(f"{row.column} {row.reason_zh} {row.reason_en}" for row in bad)
+
+
+@pytest.mark.parametrize("table", [KEFU_TABLE, TMALL_TABLE], ids=["kefu", "tmall"])
+@pytest.mark.parametrize("broken", ["", "\0", "\udcff"])
+@pytest.mark.parametrize("format", ["auto", "kefu", "tmall", "taobao", "olist"])
+def test_no_error_quotes_a_files_text(tmp_path, table, broken, format):
+    for line, cells in enumerate(table):
+        for place in range(len(cells) + 1):
+            spoiled = [list(row) for row in table]
+            spoiled[line][place : place + 1] = [WORD + broken]
+            path = tmp_path / "orders.csv"
+            path.write_bytes(
+                "".join(",".join(row) + "\n" for row in spoiled).encode(errors="surrogateescape")
+            )
+            assert WORD not in told(path, format=format)
+
+
+def test_no_error_quotes_a_key_of_json(tmp_path):
+    path = written(
+        tmp_path / "orders.jsonl", f'{{"no": "1", "{WORD}": "{WORD}"}}\n{{"no": "{WORD}"}}\n{WORD}\n'
+    )
+    assert WORD not in told(path, format="kefu")

@@ -118,7 +118,7 @@ def test_what_cannot_be_believed_is_set_aside(tmp_path, form, change, column, re
         ("{broken", "is not JSON"),
         ("[" * 100_000, "is not JSON"),
         ("[1]", "is not a JSON object"),
-        ('{"no": "2", "payed_at": 1}', "is an unknown key"),
+        ('{"no": "2", "payed_at": 1}', "has an unknown key"),
         (
             '{"no": "2", "placed_at": "2025-12-31 10:00", "amount_fen": 1.5}',
             "neither a text nor a whole number",

@@ -125,3 +125,14 @@ def test_no_real_order_is_lost_however_impossible():
         if fact.trigger == "pay"
     )
     assert paid_otherwise == 27
+
+
+def test_a_table_beside_that_leads_to_another_folder_is_not_read(tmp_path):
+    folder = tmp_path / "here"
+    folder.mkdir()
+    assert len(tables(folder, DELIVERED).rows) == 1
+    items = folder / "olist_order_items_dataset.csv"
+    items.rename(tmp_path / "elsewhere.csv")
+    items.symlink_to(tmp_path / "elsewhere.csv")
+    with pytest.raises(UnreadableFile, match="olist_order_items_dataset.csv leads to another folder"):
+        read(folder / "olist_orders_dataset.csv", zone=SAO_PAULO)
