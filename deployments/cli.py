@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
@@ -25,6 +26,7 @@ from deployments.commands import (
     shops,
     system,
 )
+from deployments.private_home import OTHERS
 from deployments.shop_files import ShopFileError
 from flows.imports.rows import UnreadableFile
 from flows.masking import mask_text
@@ -47,6 +49,7 @@ for room in (
 
 def main() -> None:
     """Run one command; every failure is one clear sentence and the right exit code, never a traceback."""
+    os.umask(OTHERS)  # what this process and its children write is its owner's alone
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # a terminal in GBK has no ✗: better a ? than no answer
     sys.exit(run(sys.argv[1:]))

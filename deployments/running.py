@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from importlib.resources import files
 from pathlib import Path
 
+from deployments.private_home import tighten
 from deployments.server import PrefectServer, ServerUnavailable, client_settings, own_port, start_server
 from deployments.shared_server import let_in, settings_for
 from deployments.shop_files import load_shop_file
@@ -58,6 +59,7 @@ def up(
 def prepare(shop_files: Iterable[Path] = (), *, say: Say = print) -> None:
     """The folder for files to take in, the tables and the shops. The shops that come with kefu only where there are
     none: what an operator has applied since must not be undone by a restart."""
+    tighten(say)
     import_folder()
     if copy := migrate(engine_for(database_url())):
         say(f"升级前的数据库副本 the database from before its upgrade: {copy}")

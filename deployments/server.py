@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from deployments.auth import auth_file, auth_string, make_auth
+from deployments.private_home import OTHERS
 from deployments.window import LISTEN, LOCAL, OwnPagesOnly, own_address, own_names, own_url
 from states.errors import OutsideFailed
 
@@ -104,7 +105,7 @@ def start_server(
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            umask=0o077,  # its database and its log are for our eyes only
+            umask=OTHERS,  # its database and its log are ours alone
             start_new_session=True,  # Ctrl-C is for us: the worker still reports before the server ends
         )
     server = PrefectServer(url, home, process)

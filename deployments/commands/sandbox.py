@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from deployments import output
+from deployments.private_home import tighten
 from models.database import home
 
 
@@ -26,4 +27,5 @@ def sandbox(
     """Play the outside world until Ctrl-C: shop platform, payments, carrier, SMS, the staff's chat."""
     from deployments.sandbox.serving import serve
 
+    tighten(output.say)
     serve(port, file or home() / "sandbox.db", fresh=fresh, say=output.say)

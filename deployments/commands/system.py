@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from deployments import output
+from deployments.private_home import tighten
 from models.database import database_url, engine_for, engine_from_env
 from models.migrating import migrate as bring_up_to_date
 from states.complaints import complaint_lifecycle
@@ -36,6 +37,7 @@ def add_to(app: typer.Typer) -> None:
 
 def migrate() -> None:
     """Create the database, or bring it to this version's shape."""
+    tighten(output.say)
     if copy := bring_up_to_date(engine_for(database_url())):
         output.console.print(f"升级前的副本 the copy from before: {copy}", soft_wrap=True)
     backend = database_url().split(":", 1)[0]
@@ -71,6 +73,7 @@ def deploy(api_url: ApiUrl = None) -> None:
     """Bring the timetable on a Prefect server in line with the shops."""
     from deployments.running import deploy as deploy_timetable
 
+    tighten(output.say)
     for change in deploy_timetable(api_url) or ["nothing to change"]:
         output.console.print(change)
 
@@ -79,6 +82,7 @@ def worker(api_url: ApiUrl = None) -> None:
     """Work for a Prefect server that runs elsewhere, until Ctrl-C."""
     from deployments.running import start_worker
 
+    tighten(output.say)
     start_worker(api_url)
 
 
@@ -89,6 +93,7 @@ def receiver(
     """Take what the platform, the carrier and the payment service push, until Ctrl-C."""
     from deployments.receiver import Receiver
 
+    tighten(output.say)
     taking = Receiver(engine_from_env(), host=host, port=port)
     output.say(f"{taking.url} takes pushes; Ctrl-C ends it")
     taking.run()

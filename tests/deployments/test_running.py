@@ -64,6 +64,8 @@ def test_up_serves_until_it_is_asked_to_end_and_leaves_nothing_behind(tmp_path: 
     port = free_port()
     env = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "KEFU_"))}
     home = tmp_path / "home"
+    (home / "manifests").mkdir(parents=True)
+    (home / "manifests" / "of-an-older-kefu.csv").touch()
     with (tmp_path / "said").open("w") as said:
         up = subprocess.Popen(
             [*KEFU, "up", "--port", str(port)],
@@ -101,6 +103,10 @@ def test_up_serves_until_it_is_asked_to_end_and_leaves_nothing_behind(tmp_path: 
     told = (tmp_path / "said").read_text()
     assert "shows what runs" in told
     assert told.count(auth_string(home / "prefect")) == 1
+    assert told.count(f"3 files and folders of {home} were open to others") == 1
+    for made in ("kefu.db", "import", "prefect/prefect.db", "prefect/server.log"):
+        assert (home / made).exists()
+    assert [path for path in (home, *home.rglob("*")) if path.stat().st_mode & 0o077] == []
     assert children
     assert not any(alive(child) for child in children)
     with pytest.raises(httpx.ConnectError):
