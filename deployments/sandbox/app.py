@@ -20,6 +20,7 @@ from deployments.sandbox.answers import No
 from deployments.sandbox.front import Front
 from deployments.sandbox.requests import told
 from deployments.sandbox.world import World
+from deployments.window import OwnPagesOnly, own_names
 
 ABOUT = "外部世界:平台、支付、快递100、短信、员工群。The outside world kefu talks to; see /control."
 
@@ -89,7 +90,7 @@ class Server(uvicorn.Server):
                 super().connection_lost(error)
 
         config = uvicorn.Config(
-            Front(make_app(world), world, connections),
+            OwnPagesOnly(Front(make_app(world), world, connections), host, own_names()),
             **{"host": host, "port": port, "http": Connection, "ws": "none", "loop": "asyncio"},
             **{"lifespan": "on", "access_log": False, "log_level": "warning", "timeout_graceful_shutdown": 1},
         )

@@ -57,6 +57,12 @@ def test_a_person_makes_refunds_pend_and_reads_in_the_ledger_how_they_end(sandbo
     control.locator("#ledger").get_by_text("完成").wait_for()
 
 
+@pytest.mark.parametrize("stranger", [{"Host": "win-a-bag.example"}, {"Origin": "http://127.0.0.1:1"}])
+def test_a_page_of_a_stranger_neither_reads_nor_orders(sandbox, stranger):
+    assert sandbox.client.get("/control/orders", headers=stranger).status_code == 403
+    assert sandbox.client.post("/control/orders", json={}, headers=stranger).status_code == 403
+
+
 def test_what_others_wrote_is_text_on_the_page_and_never_markup(sandbox, control):
     sandbox.client.post("/staff/notify", json={"message": "<img src=x onerror=alert(1)>"})
     control.get_by_text("<img src=x onerror=alert(1)>").wait_for()

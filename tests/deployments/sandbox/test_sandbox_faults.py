@@ -47,7 +47,7 @@ def test_a_lost_answer_is_a_closed_socket_without_one_byte(sandbox, nos):
     sandbox.misbehave("payments", lost_answer=1)
     told = b'{"order_no":"%s","shop":"bag-studio","fen":100}' % nos[0].encode()
     lines = [
-        *(b"POST /payments/refunds HTTP/1.1", b"Host: sandbox", b"Content-Type: application/json"),
+        *(b"POST /payments/refunds HTTP/1.1", b"Host: localhost", b"Content-Type: application/json"),
         *(b"Idempotency-Key: k", b"Authorization: Bearer %s" % sandbox.secrets.payments_token.encode()),
         *(b"Content-Length: %d" % len(told), b"", told),
     ]
