@@ -6,7 +6,7 @@ import httpx
 import pytest
 from starlette.responses import PlainTextResponse
 
-from deployments.window import OwnPagesOnly, is_local, own_url
+from deployments.window import OwnPagesOnly, is_local, own_names, own_url
 
 LAN = "192.168.1.5:4200"
 
@@ -40,6 +40,13 @@ def test_a_name_is_ours_only_when_somebody_has_said_so(listen):
     assert status(listen, "kefu.example.com") == 403
     assert status(listen, "kefu.example.com", names=["KEFU.example.com"]) == 200
     assert status(listen, "kefu.example.com.evil.org", names=["kefu.example.com"]) == 403
+
+
+def test_what_else_it_is_called_is_told_by_the_environment(monkeypatch):
+    monkeypatch.setenv("KEFU_HOSTS", "kefu.example.com, desk")
+    assert own_names() == ["kefu.example.com", "desk"]
+    monkeypatch.delenv("KEFU_HOSTS")
+    assert own_names() == []
 
 
 def test_a_name_that_is_listened_on_is_ours():
