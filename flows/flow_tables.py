@@ -92,7 +92,7 @@ def publish_sync(report: SyncReport) -> str:
 def publish_import(report: ImportReport) -> str:
     """What was taken in, and every row that was not."""
     counts = {name: value for name, value in report.as_dict().items() if isinstance(value, int)}
-    summary = _counted(counts)
+    summary = "; ".join(filter(None, (_counted(counts), report.encoding_guess)))
     _publish("import-orders", [{"shop": report.shop, **counts}], summary)
     if report.bad:
         bad = [

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, select
 from flows import clock
 from flows.advance import advancing
 from flows.case_work import differences
+from flows.imports.encodings import usual_encoding
 from flows.imports.quarantine import write_quarantine
 from flows.imports.readers import read_orders
 from flows.imports.rows import BadRow, Fact, OrderFile, OrderRow
@@ -44,6 +45,7 @@ class ImportReport:
     shop: str
     format: str = ""
     encoding: str = ""
+    encoding_guess: str | None = None  # zh / en: what spoke for it, where it was not certain
     rows: int = 0
     orders: int = 0
     new: int = 0
@@ -55,6 +57,12 @@ class ImportReport:
     facts: int = 0  # that were news
     quarantine: Path | None = None
     bad: list[BadRow] = field(default_factory=list, repr=False)
+
+    @classmethod
+    def of(cls, orders: OrderFile, file: str | Path, shop: str) -> ImportReport:
+        """Before anything of the file is told."""
+        how = orders.format, orders.encoding, orders.guess
+        return cls(str(file), shop, *how, rows=orders.read, bad=orders.bad)
 
     @property
     def red(self) -> bool:
@@ -92,10 +100,11 @@ def import_orders(
     column and reason (promise 10). Raises UnreadableFile or NotFound (the shop).
     """
     with reading(engine) as connection:
-        zone = current_policy(connection, shop).zone
+        policies = current_policy(connection, shop)
     read = (lambda done, size: progress("read", done, size)) if progress else None
-    orders = read_orders(file, zone, format, encoding, now=clock.now(), progress=read)
-    report = ImportReport(str(file), shop, orders.format, orders.encoding, rows=orders.read, bad=orders.bad)
+    usual = usual_encoding(policies)
+    orders = read_orders(file, policies.zone, format, encoding, now=clock.now(), usual=usual, progress=read)
+    report = ImportReport.of(orders, file, shop)
     tell = Telling(engine, shop, orders, flow_run)
     tell.until(until, report, progress)
     report.close(orders, until)

@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 
 from flows import clock
 from flows.dispatch_cutoff import dispatch_cutoff
+from flows.imports.encodings import usual_encoding
 from flows.imports.readers import read_orders
 from flows.order_import import ImportReport, Telling
 from flows.order_watch import watch_orders
@@ -63,8 +64,9 @@ def replay(
     """Live through a file from `start` to `end`: the same import and the same timed steps as on the real days."""
     with reading(engine) as connection:
         policies = current_policy(connection, shop)
-    orders = read_orders(file, policies.zone, format, encoding, now=clock.now())
-    taken_in = ImportReport(str(file), shop, orders.format, orders.encoding, rows=orders.read, bad=orders.bad)
+    usual = usual_encoding(policies)
+    orders = read_orders(file, policies.zone, format, encoding, now=clock.now(), usual=usual)
+    taken_in = ImportReport.of(orders, file, shop)
     report, telling = ReplayReport(taken_in), Telling(engine, shop, orders)
     since = start - every
     for moment in moments(start, end, every):

@@ -75,6 +75,8 @@ def _show_import(report: ImportReport) -> None:
     output.as_table(
         f"{report.file} → {report.shop} ({report.format}, {report.encoding})", ("", "count"), counts.items()
     )
+    if report.encoding_guess:
+        output.say(report.encoding_guess)
     if report.bad:
         rows = [(b.line, b.column, b.reason_zh, b.reason_en) for b in report.bad[:SHOWN]]
         output.as_table("隔离 Quarantined", ("line", "column", "原因", "reason"), rows)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import gzip
 import zlib
 from collections.abc import Iterator
@@ -12,21 +11,8 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import BinaryIO
 
+from flows.imports.encodings import Encoding, encoding_in
 from flows.imports.rows import UnreadableFile
-
-_SAMPLE = 1 << 20
-_MARKS = [
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-]
-_NOT_TEXT = [
-    (b"PK\x03\x04", "is an Excel workbook or a zip archive: save it as CSV, or unpack it, first"),
-    (b"\xd0\xcf\x11\xe0", "is an old Excel workbook: save it as CSV first"),
-    (b"%PDF", "is a PDF: export the orders as CSV"),
-]
 
 
 @dataclass(slots=True)
@@ -76,48 +62,7 @@ def opened(path: Path, encoding: str) -> Iterator[TextFile]:
         yield TextFile(text, raw, path.stat().st_size)
 
 
-def known_encoding(name: str) -> str:
-    """The codec's own name, or the sentence that there is none."""
-    try:
-        "".encode(name)  # refuses codecs that are not for text
-        return codecs.lookup(name).name
-    except (LookupError, ValueError):
-        raise UnreadableFile(f"there is no encoding {name!r}: try utf-8 or gb18030") from None
-
-
-def encoding_of(path: Path) -> str:
-    """Told by the byte order mark; else UTF-8 or GB18030, whichever leaves fewer lines broken."""
+def encoding_of(path: Path, usual: str, named: str | None = None) -> Encoding:
+    """See `encoding_in`. Raises UnreadableFile, also where there is nothing to read."""
     with reading(path), path.open("rb") as raw:
-        stream = _binary(raw)
-        sample = stream.read(_SAMPLE)
-        if marked := _marked_as(path, sample):
-            return marked
-        while sample and sample.isascii():  # plain ASCII tells nothing: read on to the first byte that does
-            sample = stream.read(_SAMPLE)
-    lines = [line for line in sample.split(b"\n") if not line.isascii()]
-    if len(sample) == _SAMPLE and len(lines) > 1:
-        lines.pop()  # cut off in the middle of a character
-    return min(("utf-8", "gb18030"), key=lambda encoding: sum(_broken(line, encoding) for line in lines))
-
-
-def _marked_as(path: Path, start: bytes) -> str | None:
-    """The encoding that a byte order mark names; the sentence when this start is no text's."""
-    if not start:
-        raise UnreadableFile(f"{path} is empty: not even a header line is in it")
-    for mark, encoding in _MARKS:
-        if start.startswith(mark):
-            return encoding
-    for magic, sentence in _NOT_TEXT:
-        if start.startswith(magic):
-            raise UnreadableFile(f"{path} {sentence}")
-    if start.count(b"\0") > len(start) // 100:  # a stray NUL is one bad row
-        raise UnreadableFile(f"{path} is not a text file: export the orders as CSV")
-    return None
-
-
-def _broken(line: bytes, encoding: str) -> bool:
-    try:
-        line.decode(encoding)
-    except UnicodeDecodeError:
-        return True
-    return False
+        return encoding_in(_binary(raw), path, usual, named)

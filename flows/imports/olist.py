@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from flows.imports.cells import Clock, amount_fen, order_no
-from flows.imports.files import encoding_of, opened
+from flows.imports.encodings import Encoding
+from flows.imports.files import opened
 from flows.imports.rows import CellError, Fact, LineRow, OrderRow, UnreadableFile
 from flows.imports.tables import Cells, Columns, Table, table_of
 
@@ -47,6 +48,7 @@ TIMES = (
 class Beside:
     """What the tables beside the orders say, by order or customer."""
 
+    encoding_of: Callable[[Path], Encoding]
     goods: dict[str, Counter] = field(
         default_factory=lambda: defaultdict(Counter)
     )  # (product, price): pieces
@@ -56,9 +58,9 @@ class Beside:
     unreadable: dict[str, CellError] = field(default_factory=dict)  # order: its row there that cannot be read
 
 
-def tables_beside(path: Path) -> Beside:
+def tables_beside(path: Path, encoding_of: Callable[[Path], Encoding]) -> Beside:
     """Read the tables that belong to this table of orders."""
-    beside = Beside()
+    beside = Beside(encoding_of)
     for line, (order, product, price, freight) in _sibling(path, "order_items", ITEMS, beside):
         try:
             priced, freight_fen = amount_fen(price, "price"), amount_fen(freight, "freight_value")
@@ -93,7 +95,7 @@ def _sibling(
         return
     if place.resolve().parent != path.resolve().parent:
         raise UnreadableFile(f"{place} leads to another folder: put the table itself beside {path.name}")
-    with opened(place, encoding_of(place)) as file:
+    with opened(place, beside.encoding_of(place).name) as file:
         columns, rows = table_of(file, table, place)
         wanted = [columns.of(column) for column in table.required + table.optional]
         for line, text, cells in rows:

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from flows.imports.cells import LARGEST_FEN, Clock
-from flows.imports.files import TextFile, encoding_of, known_encoding, opened
+from flows.imports.encodings import CHINESE, Encoding
+from flows.imports.files import TextFile, encoding_of, opened
 from flows.imports.kefu import KEFU, json_rows
 from flows.imports.merging import Orders
 from flows.imports.olist import OLIST, tables_beside
@@ -32,7 +34,7 @@ Progress = Callable[[int, int], None]  # bytes of the file on the disk: read so 
 def detect(path: Path | str) -> tuple[str, str]:
     """The format and the encoding of a file: by its header, and by its bytes."""
     path = Path(path)
-    encoding = encoding_of(path)
+    encoding = encoding_of(path, CHINESE).name
     return _format_of(path, encoding), encoding
 
 
@@ -56,6 +58,7 @@ def read_orders(
     encoding: str | None = None,
     *,
     now: datetime,
+    usual: str = CHINESE,
     progress: Progress | None = None,
 ) -> OrderFile:
     """Every order of a file with its facts, and every row that could not be read.
@@ -66,6 +69,7 @@ def read_orders(
         format: taobao, tmall, olist or kefu; found by the header when "auto".
         encoding: a Python codec; found when empty.
         now: nothing can have happened after it.
+        usual: what a file of this shop is written in that is not UTF-8; see `usual_encoding`.
         progress: told the bytes read so far and in all.
 
     A fact whose time the file does not give is taken to have happened at its closing moment: the latest
@@ -74,12 +78,12 @@ def read_orders(
     path = Path(path)
     if format != AUTO and format not in TABLES:
         raise UnreadableFile(f"there is no format {format!r}: known are {', '.join(TABLES)} and {AUTO}")
-    found = encoding_of(path)  # also says what is no text at all
-    encoding = known_encoding(encoding) if encoding else found
-    result = OrderFile(format if format != AUTO else _format_of(path, encoding), encoding)
+    how = partial(encoding_of, usual=usual, named=encoding)
+    found = how(path)
+    result = OrderFile(format if format != AUTO else _format_of(path, found.name), found.name, found.guess)
     orders = Orders()
-    with opened(path, encoding) as file:
-        for line, text, row in _rows(file, result.format, path, Clock(zone, now)):
+    with opened(path, found.name) as file:
+        for line, text, row in _rows(file, result.format, path, Clock(zone, now), how):
             result.read += 1
             try:
                 if isinstance(row, CellError):
@@ -107,13 +111,13 @@ def payable(row: OrderRow) -> OrderRow:
 
 
 def _rows(
-    file: TextFile, format: str, path: Path, clock: Clock
+    file: TextFile, format: str, path: Path, clock: Clock, encoding_of: Callable[[Path], Encoding]
 ) -> Iterator[tuple[int, str, OrderRow | CellError]]:
     if format == KEFU.name and _is_json(file):
         yield from json_rows(file, clock)
         return
     columns, rows = table_of(file, TABLES[format], path)
-    beside = tables_beside(path) if format == OLIST.name else None
+    beside = tables_beside(path, encoding_of) if format == OLIST.name else None
     read = OLIST.reader(columns, clock, beside) if beside else TABLES[format].reader(columns, clock)
     for line, text, cells in rows:
         if isinstance(cells, CellError):

@@ -86,6 +86,7 @@ class OrderFile:
 
     format: str
     encoding: str
+    guess: str | None = None  # zh / en: what spoke for the encoding, where it was not certain
     rows: list[OrderRow] = field(default_factory=list, repr=False)  # by the moment placed, then by number
     bad: list[BadRow] = field(default_factory=list)  # by line
     closing_at: datetime | None = None  # the latest time the file names; None when it holds no order

@@ -265,6 +265,21 @@ def test_a_bad_row_is_quarantined_the_rest_is_in_and_the_exit_code_says_so(shop,
     assert "placed_at" in Path(report["quarantine"]).read_text("utf-8-sig")
 
 
+def test_a_guessed_encoding_is_said_in_one_line_and_to_scripts_by_its_name(shop, told, capsys, tmp_path):
+    row = "1,2026-03-02T10:00:00,5000,,,1-buyer,Jürgen,,Köln,,sku:bag:1:5000\n"
+    file = tmp_path / "a.csv"
+    file.write_bytes((HEADER + row).encode("cp1252"))
+
+    report = told("import", str(file), "--shop", shop, "--json")
+    run(["import", str(file), "--shop", shop])
+
+    assert report["encoding"] == "cp1252"
+    (said,) = [line for line in capsys.readouterr().out.splitlines() if " / " in line]
+    assert said == report["encoding_guess"]
+    assert "读不通 / read as cp1252" in said
+    assert told("order", "show", "1", "--json")["receiver"] == "J*"
+
+
 def test_a_shop_file_with_typos_names_each_and_what_was_meant(shop, capsys, tmp_path):
     text = (SHOPS / "bag-studio.toml").read_text("utf-8")
     wrong = tmp_path / "wrong.toml"
