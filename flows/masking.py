@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import re
 
+from states.phones import EXTENSION
+
 HIDDEN = "****"
 
 # A mobile number with or without +86, a landline with its area code, a foreign number with its +.
-# Longer runs of digits (order numbers, waybills) are no telephone numbers and stay.
+# Each may have an extension. Longer runs of digits (order numbers, waybills) are no telephone numbers and stay.
 _PHONE_LIKE = re.compile(
-    r"(?<!\d)(?:\+?86[- ]?)?1[3-9]\d(?:[- ]?\d{4}){2}(?!\d)"
+    r"(?P<main>(?<!\d)(?:\+?86[- ]?)?1[3-9]\d(?:[- ]?\d{4}){2}(?!\d)"
     r"|(?<!\d)0\d{2,3}[- ]?\d{7,8}(?!\d)"
     r"|(?<!\d)400[- ]?\d{3}[- ]?\d{4}(?!\d)"
-    r"|\+\d{1,3}[- ]?(?:\d[- ]?){6,12}\d(?!\d)"
+    r"|\+\d{1,3}[- ]?(?:\d[- ]?){6,12}\d(?!\d))"
+    rf"(?P<extension>{EXTENSION})?",
+    re.IGNORECASE,
 )
 _PLAIN_DIGITS = {ord("０") + digit: str(digit) for digit in range(10)}
 _MOBILE = re.compile(r"1[3-9]\d{9}")
 
 
 def mask_phone(phone: str | None) -> str:
-    """13812341234 as 138****1234; of any other number only the last digits."""
+    """13812341234 as 138****1234; of any other number only the last digits, of an extension that there is one."""
+    found = _PHONE_LIKE.fullmatch((phone or "").strip().translate(_PLAIN_DIGITS))
+    if found and found["extension"]:
+        return f"{mask_phone(found['main'])}-{HIDDEN}"
     digits = re.sub(r"\D", "", phone or "")
     if digits.startswith("86") and len(digits) == 13:
         digits = digits[2:]

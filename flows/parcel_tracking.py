@@ -18,6 +18,7 @@ from flows.scope import find_order
 from models import Order
 from models.database import reading, transaction
 from states.errors import BadInput
+from states.phones import without_extension
 
 ORDERS = Order.__table__
 
@@ -56,4 +57,6 @@ async def _ask(policies: Any, carrier: str, waybill: str, phone: str | None) -> 
                 code="no_carrier",
                 where=policies.name,
             )
-        return await gateway.query(carrier, waybill, phone)
+        # Kuaidi100 asks to leave an extension out
+        known = phone and without_extension(phone, policies.phone_region)
+        return await gateway.query(carrier, waybill, known)

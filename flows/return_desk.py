@@ -20,6 +20,7 @@ from flows.scope import find_order
 from models import Return
 from models.database import reading
 from states.errors import BadInput
+from states.phones import EXTENSION
 from states.policies.return_requests import Condition, Evidence, GoodsClass, ReturnKind, ReturnReason
 from states.return_refusals import FINDINGS
 from states.returns import TIMERS, return_lifecycle
@@ -27,7 +28,7 @@ from states.returns import TIMERS, return_lifecycle
 RETURNS = Return.__table__
 TRIES = 5  # when somebody else took the number
 WAYBILL = re.compile(r"(?=(?:[^0-9]*[0-9]){6})[A-Za-z0-9-]{8,32}")
-MOBILE = re.compile(r"(\+?86)?1[3-9][0-9]{9}")
+MOBILE = re.compile(rf"(\+?86)?1[3-9][0-9]{{9}}({EXTENSION})?")
 BY_THE_MACHINE = {"open", "want_evidence", "cool", "await_parcel", "become_return", "refunded_elsewhere"}
 
 

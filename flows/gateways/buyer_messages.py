@@ -19,6 +19,7 @@ import phonenumbers
 from flows.gateways import TIME_OUT_SECONDS, Limits, Owed, open_client, send_async, short
 from flows.gateways.settings import Settings
 from states.errors import BadInput, GatewayRejected, GatewayUnavailable
+from states.phones import phone_number
 
 if TYPE_CHECKING:
     import httpx
@@ -28,10 +29,12 @@ MAIL_ADDRESS = re.compile(r"""([^\s@,;:<>()"\[\]\\]+)@([^\s@,;:<>()"\[\]\\]+\.[^
 
 
 def mobile(phone: str | None, region: str) -> str | None:
-    """A number that a text message can go to, as the whole world writes it; None for any other."""
-    try:
-        number = phonenumbers.parse(phone or "", region)
-    except phonenumbers.NumberParseException:
+    """A number that a text message can go to, as the whole world writes it; None for any other.
+
+    A text message knows no extension: it would go to the platform's number that many buyers share.
+    """
+    number = phone_number(phone, region)
+    if number is None or number.extension:
         return None
     kind = phonenumbers.number_type(number)
     texts = kind in (phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE)

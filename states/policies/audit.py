@@ -8,14 +8,16 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Protocol
 
-import phonenumbers
 from pydantic import Field
 
+from states.phones import phone_number
 from states.policies.settings import Duration, Policy
 from states.reasons import Reason, yuan
 
 MASK = re.compile(r"[*＊•●]|[xX]{2,}")
-CN_MOBILE = re.compile(r"1(?:3\d|5[0-35-9]|8\d)[0-9]{8}", re.ASCII)  # spares the slow look-up for most buyers
+CN_MOBILE = re.compile(
+    r"1(?:3\d|5[0-35-9]|8\d)[0-9]{8}(?:-[0-9]{3,4})?", re.ASCII
+)  # spares the slow look-up for most buyers
 
 
 class RequiredField(StrEnum):
@@ -198,12 +200,7 @@ def phone_doubts(phone: str, region: str) -> Iterator[Reason]:
         return
     if MASK.search(phone):
         yield MASKED_PHONE
-        return
-    try:
-        possible = phonenumbers.is_valid_number(phonenumbers.parse(phone, region))
-    except phonenumbers.NumberParseException:
-        possible = False
-    if not possible:
+    elif phone_number(phone, region) is None:
         yield IMPOSSIBLE_PHONE
 
 

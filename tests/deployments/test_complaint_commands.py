@@ -240,6 +240,12 @@ def test_who_calls_reads_the_script_and_the_history(read, resolved):
     assert "13812341234" not in said
 
 
+def test_the_extension_of_a_privacy_number_is_masked_and_shown_to_who_calls(told, read):
+    told(OPEN + " --phone 17012345678转1234")
+    assert told("complaint show 4711-C1")["phone"] == "170****5678-****"
+    assert read("complaint callback 4711-C1 --show-number --by 赵敏") == "17012345678转1234\n"
+
+
 def test_an_outcome_is_recorded_and_ends_the_complaint(told, resolved):
     said = told(
         "complaint callback 4711-C1 --outcome satisfied --satisfaction 5 --at 2026-03-09T15:10 --by 赵敏"

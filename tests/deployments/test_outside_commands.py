@@ -87,7 +87,7 @@ def test_what_was_odd_is_listed_and_shown_without_anybodys_data(shop, platform, 
 
 
 def test_the_carrier_is_asked_where_a_parcel_is_and_its_signature_is_a_fact(shop, monkeypatch, capsys):
-    tell(engine_from_env(), placed(), paid())
+    tell(engine_from_env(), placed(phone="18877771111-123"), paid())
     assert run(["order", "track", "1"]) == 2  # nothing was sent
     tell(engine_from_env(), fact("ship", PAID_AT, waybill="SF123456", carrier="顺丰速运"))
     assert run(["order", "track", "1"]) == 2  # nobody is set
@@ -104,6 +104,7 @@ def test_the_carrier_is_asked_where_a_parcel_is_and_its_signature_is_a_fact(shop
         assert order(engine_from_env()).state == "delivered"
         assert run(["order", "track", "1"]) == 0
         assert run(["order", "track", "1"]) == 3
+    assert b"%22phone%22%3A%2218877771111%22" in kuaidi100.calls[0].body  # they want no extension
     assert anomalies(engine_from_env()) == []
 
 

@@ -559,6 +559,33 @@ def test_other_goods_or_another_buyer_are_no_duplicate(engine, other):
     assert [order(engine, no).state for no in "12"] == ["verified", "verified"]
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "buyer", "state"),
+    [
+        (
+            "18877771111-123",
+            "18877771111转456",
+            "wang",
+            "verified",
+        ),  # the number is the platform's: two people
+        ("18877771111-123", "18877771111-123", "wang", "verified"),
+        ("18877771111-123", "17012345678转1234", "lin", "paid"),  # a new privacy number, the same buyer
+    ],
+)
+def test_privacy_numbers_are_audited_as_numbers_and_make_no_duplicate_and_hide_none(
+    engine, one, other, buyer, state
+):
+    """Rules 28, 29: whose order it is says the buyer's account; privacy numbers are lent by the platform."""
+    tell(
+        engine,
+        placed("1", buyer="lin", phone=one),
+        placed("2", buyer=buyer, phone=other),
+        paid("1"),
+        paid("2"),
+    )
+    assert [order(engine, no).state for no in "12"] == ["verified", state]
+
+
 def test_a_cancelled_order_makes_nobody_a_duplicate(engine):
     tell(engine, placed("1", buyer="lin"), placed("2", buyer="lin"), paid("1"))
     tell(engine, a_request("cancel", PAID_AT + A_SECOND, no="1"))

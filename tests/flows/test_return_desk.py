@@ -69,7 +69,7 @@ def test_a_waybill_is_letters_and_digits(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["SF123", "yesterday", "顺丰1234567890", "13812341234", "+8613812341234", ""]
+    "text", ["SF123", "yesterday", "顺丰1234567890", "13812341234", "+8613812341234", "18877771111-123", ""]
 )
 def test_what_is_no_waybill_is_not_taken_for_one(text):
     """Not a telephone number either, which would then be shown wherever the waybill is (promise 9)."""

@@ -54,6 +54,15 @@ def test_only_a_mobile_number_takes_a_text_message():
         assert mobile(none, "CN") is None
 
 
+@pytest.mark.parametrize(
+    "number", ["18877771111-123", "17012345678转1234", "17012345678,1234", "13812341234 ext 1"]
+)
+def test_a_number_that_many_share_takes_no_text_message(sms, number):
+    """It would come to the platform, or to another buyer: only the extension says whose it is."""
+    assert mobile(number, "CN") is None
+    assert served_by(an_owed(**NOT_ON_THE_PLATFORM | {"to": Contact(phone=number)})) is None
+
+
 def test_a_buyer_is_reached_by_the_first_way_that_is_set_and_has_an_address(sms, mails, monkeypatch):
     assert served_by(an_owed()) == "bag-studio/sms"  # no platform is set
     monkeypatch.setenv("KEFU_PLATFORM_URL", "https://platform.example")
