@@ -64,7 +64,10 @@ async def _with_destinations(engine: Engine) -> list[tuple[str, Any]]:
         cases = cases_of(connection, rows)
     async with open_gateways(current_policies(engine)) as gateways:
         told = [(row, gateways.of(owed(row, cases.get((row.case_kind, row.case_id))))) for row in rows]
-        return [(to.name if to else f"{row.shop}/{row.channel}", row) for row, to in told]
+        parties = ((to.name if to else f"{row.shop}/{row.channel}", row) for row, to in told)
+        return [
+            ("/".join(name.split("/")[:2]), row) for name, row in parties
+        ]  # the staff's addresses are one party
 
 
 def departures_table(found: Mapping[str, Departures]) -> Table:

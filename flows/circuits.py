@@ -62,14 +62,15 @@ def locked(connection: Connection, name: str) -> Any:
     return connection.execute(mine).one()
 
 
-def admits(circuit: Circuit, row: Any, now: datetime) -> int | None:
-    """How many may be sent there now: None is any number, and after an outage one finds out whether it is back."""
+def admits(circuit: Circuit, row: Any, now: datetime, urgent: int = 0) -> int | None:
+    """How many may be sent there now: None is any number, and after an outage one finds out whether it is back. What is
+    urgent does not wait for that: it finds out."""
     if row.open_until is None:
         return None
-    if row.open_until > now:
+    if row.open_until > now and not urgent:
         return 0
     circuit.probing, circuit.is_open, circuit.retry_after = True, False, None
-    return 1
+    return max(1, urgent)
 
 
 def reserve(connection: Connection, circuit: Circuit, row: Any, count: int, now: datetime) -> datetime:

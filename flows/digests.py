@@ -31,9 +31,9 @@ def bundle(engine: Engine, as_of: datetime) -> int:
     and then leaves, but at once with anything that can't wait (rule 98)."""
     with transaction(engine) as connection:
         _one_run_at_a_time(connection)
-        waiting: dict[str, dict[str, list]] = defaultdict(lambda: defaultdict(list))
+        waiting: dict[str, dict[tuple, list]] = defaultdict(lambda: defaultdict(list))
         for row in _waiting(connection, as_of):
-            waiting[row.shop][row.recipient].append(row)
+            waiting[row.shop][row.recipient, row.address].append(row)
         return sum(
             _told_as_one(connection, policy, rows, as_of)
             for shop, of_shop in waiting.items()
@@ -57,6 +57,7 @@ def _waiting(connection: Connection, as_of: datetime) -> list[Any]:
         *(o.channel == "staff", o.recipient.is_not(None), o.digest_id.is_(None)),
         *(unsent(o), o.owed_at <= as_of, or_(leaves, gathers)),
         o.attempts == o.misses,  # nothing of it has left, nor is about to
+        or_(o.address.is_(None), ~o.urgent),  # what is urgent goes its way to other addresses by itself
     )
     if connection.dialect.name == "postgresql":  # what a delivery is just taking stays with it
         wanted = wanted.with_for_update(skip_locked=True)
@@ -101,6 +102,7 @@ def _begin(connection: Connection, policy: ShopPolicies, notices: Sequence[Any],
     key = f"{shop}/digest/{first.recipient}/{first.id}-{last.id}"
     row = {
         **{"shop": shop, "what": DIGEST, "channel": "staff", "recipient": first.recipient, "key": key},
+        "address": first.address,
         **{"owed_at": as_of, "only_while": []},
         **_contents(policy, notices, until),
     }

@@ -21,7 +21,21 @@ PARTS = {
         ("kind", "round", "due_at", "unknown_on", "done_at", "cancelled_at", "refused", "error"),
     ),
     "history": (StateChange, ("trigger", "source", "dest", "at", "recorded_at", "by", "flow_run", "facts")),
-    "owed": (OutboxMessage, ("what", "channel", "recipient", "key", "owed_at", "sent_at", "dead_at")),
+    "owed": (
+        OutboxMessage,
+        (
+            "what",
+            "channel",
+            "recipient",
+            "address",
+            "key",
+            "owed_at",
+            "sent_at",
+            "lapsed_at",
+            "answer",
+            "dead_at",
+        ),
+    ),
     "anomalies": (Anomaly, ("code", "trigger", "at", "rule", "zh", "en", "settled_at", "settled_by")),
 }
 

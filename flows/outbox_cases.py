@@ -72,6 +72,7 @@ def owed(row: Any, case: Case | None) -> Owed:
         payload=row.payload,
         owed_at=row.owed_at,
         to=case.to if case else Contact(),
+        address=row.address,
     )
 
 

@@ -89,7 +89,7 @@ class Drain:
         if gateway.name not in self.lanes:
             slots = asyncio.Semaphore(gateway.limits.at_once)
             self.lanes[gateway.name] = Lane(gateway, Circuit(gateway.name, gateway.limits), slots)
-        self.lanes[gateway.name].routes.add(Route(told.shop, told.channel))
+        self.lanes[gateway.name].routes.add(Route(told.shop, told.channel, told.address))
         return self.lanes[gateway.name]
 
     def leads_elsewhere(self, route: Route, down: set[str]) -> bool:
@@ -161,7 +161,9 @@ def _admitted(
     connection: Connection, lane: Lane, mine: list[tuple[Any, Owed]], now: datetime
 ) -> tuple[list[Claimed], list[Try]]:
     destination = circuits.locked(connection, lane.name)
-    count = circuits.admits(lane.circuit, destination, now)
+    mine = sorted(mine, key=lambda one: not one[0].urgent)
+    urgent = sum(row.urgent for row, _ in mine)
+    count = circuits.admits(lane.circuit, destination, now, urgent)
     going, back = mine[:count], [] if count is None else mine[count:]
     wait = destination.open_until and max(destination.open_until - now, circuits.SHORTEST)
     start = circuits.reserve(connection, lane.circuit, destination, len(going), now) if going else now

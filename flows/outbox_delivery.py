@@ -24,6 +24,7 @@ from sqlalchemy import Engine
 from flows.clock import now
 from flows.digests import bundle
 from flows.gateways import Owed
+from flows.outbox_addresses import addressed
 from flows.outbox_cases import cases_of, owed
 from flows.outbox_claims import Drain
 from flows.outbox_pump import Pump
@@ -214,9 +215,18 @@ def _drain(
 
 
 async def _pumped(drain: Drain, report: DeliveryReport) -> None:
-    """A pump for each route that has a gateway, all at once; each goes on whatever becomes of the others."""
+    """What waits, and then what can't wait and has reached nobody: it goes further as long as there is a way."""
+    await drain.ask(addressed, drain)
+    await _all_at_once(drain, report, await drain.ask(_firsts, drain.engine, drain.wanted))
+    while routes := await drain.ask(addressed, drain):
+        firsts = await drain.ask(_firsts, drain.engine, drain.wanted)
+        await _all_at_once(drain, report, [first for first in firsts if first[0].route in routes])
+
+
+async def _all_at_once(drain: Drain, report: DeliveryReport, firsts: Sequence[tuple[Waiting, Owed]]) -> None:
+    """A pump for each route that has a gateway; each goes on whatever becomes of the others."""
     pumps = []
-    for one, told in await drain.ask(_firsts, drain.engine, drain.wanted):
+    for one, told in firsts:
         try:
             lane = drain.lane(told)
         except KefuError as error:  # a setting of this one can't be used

@@ -42,7 +42,19 @@ TOO_LATE = {
     Standing.LAPSED: ("已不成立", "it is no longer true"),
 }
 SHOWN = (
-    *("id", "key", "shop", "what", "channel", "recipient", "owed_at", "not_before", "attempts", "retry_at"),
+    *(
+        "id",
+        "key",
+        "shop",
+        "what",
+        "channel",
+        "recipient",
+        "address",
+        "owed_at",
+        "not_before",
+        "attempts",
+        "retry_at",
+    ),
     *("claimed_until", "sent_at", "ref", "answer", "lapsed_at", "lapsed_why"),
     *("dead_at", "dead_why", "abandoned_by"),
 )

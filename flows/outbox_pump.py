@@ -100,7 +100,8 @@ class Pump:
             self._queued -= 1
             self._news.set()
             await one.lane.turn()
-            if one.lane.circuit.is_open or self._drain.clock() >= one.row.claimed_until:
+            left_alone = one.lane.circuit.is_open and not one.row.urgent
+            if left_alone or self._drain.clock() >= one.row.claimed_until:
                 done = Try(one.row, one.owed.case_no, Ending.PUT_BACK, one.lane.name)
             else:
                 done = await tried(one.row, one.owed, one.lane.gateway, one.lane.circuit)

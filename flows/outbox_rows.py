@@ -23,15 +23,22 @@ SETTLED = (
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The way a message takes: of one shop, through one channel."""
+    """The way a message takes: of one shop, through one channel, to one address where a channel has several."""
 
     shop: str
     channel: str
+    address: str | None = None
 
     @property
     def name(self) -> str:
         """As people read it."""
-        return f"{self.shop}/{self.channel}"
+        return "/".join(filter(None, (self.shop, self.channel, self.address)))
+
+    @property
+    def condition(self) -> ColumnElement[bool]:
+        """The rows that take it."""
+        to = o.address.is_not_distinct_from(self.address)
+        return and_(o.shop == self.shop, o.channel == self.channel, to)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +83,10 @@ def _still_unsent(c: Any) -> ColumnElement[bool]:
 
 def waiting(connection: Connection, wanted: Wanted) -> list[Waiting]:
     """What waits, route by route."""
-    found = select(o.shop, o.channel, func.count(), func.min(o.owed_at), func.min(o.id)).where(
-        wanted.condition
-    )
-    rows = connection.execute(found.group_by(o.shop, o.channel).order_by(o.shop, o.channel)).all()
-    return [Waiting(Route(shop, channel), *told) for shop, channel, *told in rows]
+    way = (o.shop, o.channel, o.address)
+    found = select(*way, func.count(), func.min(o.owed_at), func.min(o.id)).where(wanted.condition)
+    rows = connection.execute(found.group_by(*way).order_by(*way)).all()
+    return [Waiting(Route(*row[:3]), *row[3:]) for row in rows]
 
 
 def by_id(connection: Connection, ids: Sequence[int]) -> list[Any]:
@@ -100,19 +106,20 @@ def claim(
 ) -> list[Any]:
     """Take up to `limit` rows of a route that nobody else has, oldest first; they are ours until `until`.
 
-    Of one case only its oldest to each recipient: the next one waits until that is settled.
+    Of one case only its oldest to each recipient: the next one waits until that is settled, unless it is urgent.
     """
     older = OUTBOX.alias("older")
     waits_for_older = exists().where(
         *(older.c.case_kind == o.case_kind, older.c.case_id == o.case_id, older.c.channel == o.channel),
         *(older.c.recipient.is_not_distinct_from(o.recipient), older.c.id < o.id),
+        older.c.address.is_not_distinct_from(o.address),
         *(_still_unsent(older.c), older.c.digest_id.is_(None)),
     )
     free = (
         select(o.id)
-        .where(wanted.condition, o.shop == route.shop, o.channel == route.channel)
-        .where(_past(o.claimed_until, now), _past(o.retry_at, now), _past(o.not_before, wanted.as_of))
-        .where(~waits_for_older)
+        .where(wanted.condition, route.condition)
+        .where(past(o.claimed_until, now), past(o.retry_at, now), past(o.not_before, wanted.as_of))
+        .where(or_(o.urgent, ~waits_for_older))
         .order_by(o.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -123,7 +130,8 @@ def claim(
     return sorted(connection.execute(found).all(), key=lambda row: row.id)
 
 
-def _past(moment: Any, now: datetime) -> ColumnElement[bool]:
+def past(moment: Any, now: datetime) -> ColumnElement[bool]:
+    """Nothing is waited for, or it has come."""
     return or_(moment.is_(None), moment <= now)
 
 
@@ -137,12 +145,13 @@ def settle(connection: Connection, rows: Sequence[Any], news: Sequence[Row]) -> 
     for new in whole:
         new["claimed_until"] = None
     written = update_all(connection, OUTBOX, keys, whole, SETTLED)
-    _settle_told(connection, [row.id for row, new in zip(rows, whole, strict=True) if new["sent_at"]], whole)
+    sent = [row.copy_of or row.id for row, new in zip(rows, whole, strict=True) if new["sent_at"]]
+    _settle_told(connection, sent, whole)
     return written
 
 
 def _settle_told(connection: Connection, ids: list[int], news: Sequence[Row]) -> None:
-    """What a digest tells of is sent when the digest is."""
+    """What a digest tells of is sent when the digest is, to whichever address first."""
     if ids:
         at = max(new["sent_at"] for new in news if new["sent_at"])
         told = update(OUTBOX).where(one_of(connection, o.digest_id, ids), _still_unsent(o))
@@ -151,6 +160,5 @@ def _settle_told(connection: Connection, ids: list[int], news: Sequence[Row]) ->
 
 def forget_waits(connection: Connection, routes: Iterable[Route], now: datetime) -> None:
     """Their destination is back: what was put off because it was down goes now, in the sequence it was owed."""
-    on = or_(*(and_(o.shop == route.shop, o.channel == route.channel) for route in routes))
-    mine = (unsent(o), on, o.retry_at > now)
+    mine = (unsent(o), or_(*(route.condition for route in routes)), o.retry_at > now)
     connection.execute(update(OUTBOX).where(*mine).values(retry_at=None))

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Index, text
+from sqlalchemy import Index, false, text
 from sqlmodel import Field, SQLModel
 
 from models.types import AnyJSON, UtcDateTime
@@ -10,6 +10,7 @@ from models.types import AnyJSON, UtcDateTime
 UNSENT = "sent_at IS NULL AND dead_at IS NULL AND lapsed_at IS NULL"
 DEAD = "dead_at IS NOT NULL"
 TOLD_BY_ANOTHER = "digest_id IS NOT NULL"
+COPIES = "copy_of IS NOT NULL"
 
 
 class OutboxMessage(SQLModel, table=True):
@@ -17,7 +18,8 @@ class OutboxMessage(SQLModel, table=True):
 
     It is true only while the case is in one of the states `only_while` names (all states when empty); delivery
     asks again before it sends, and what is not true any more lapses. Who sends it has claimed it until
-    `claimed_until`: should they be killed, it is free again then, and sent with the same key.
+    `claimed_until`: should they be killed, it is free again then, and sent with the same key. A notice to colleagues
+    has a row for each of their addresses: the first is its own, the others are copies of it.
     """
 
     __tablename__ = "outbox"
@@ -34,6 +36,11 @@ class OutboxMessage(SQLModel, table=True):
             postgresql_where=text(TOLD_BY_ANOTHER),
             sqlite_where=text(TOLD_BY_ANOTHER),
         ),
+        Index(
+            *("outbox_copies", "copy_of"),
+            postgresql_where=text(COPIES),
+            sqlite_where=text(COPIES),
+        ),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -43,6 +50,13 @@ class OutboxMessage(SQLModel, table=True):
     what: str  # "payment_reminder", "ship", …
     channel: str  # "buyer", "staff", "platform", "warehouse"
     recipient: str | None = None  # a colleague's name or role; None: whoever serves the channel
+    address: str | None = (
+        None  # which of the staff's, without its secret: "dingtalk-3f2a9c"; None: not given one yet
+    )
+    copy_of: int | None = None  # the row that has the first address
+    urgent: bool = Field(
+        default=False, sa_column_kwargs={"server_default": false()}
+    )  # waits for nothing (rule 98)
     key: str = Field(unique=True)  # the idempotency key
     owed_at: datetime = Field(sa_type=UtcDateTime)
     not_before: datetime | None = Field(

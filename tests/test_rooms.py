@@ -31,6 +31,7 @@ WRITERS = {
     "flows/outbox_claims.py",  # marks as claimed what it is about to send
     "flows/outbox_pump.py",  # and what became of it
     "flows/outbox_rows.py",
+    "flows/outbox_addresses.py",  # gives what is to be sent its addresses
     "flows/outbox_desk.py",  # what a person decides about a message
     "flows/sweep.py",  # puts a timer off when its case could not be worked on
     "flows/policy_store.py",

@@ -54,6 +54,7 @@ class Owed:
     payload: Mapping[str, Any] = field(repr=False)
     owed_at: datetime
     to: Contact = Contact()
+    address: str | None = None  # which of the staff's
 
 
 @dataclass(frozen=True, slots=True)

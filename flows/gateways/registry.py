@@ -77,7 +77,8 @@ class Gateways:
             case "platform" | "warehouse":
                 return self.platform(shop.name)
             case "staff":
-                return self._opened(shop, STAFF, shop.gateways.staff)
+                staff = self._opened(shop, STAFF, shop.gateways.staff)
+                return staff and staff.at(owed.address)
             case "buyer":
                 return next(self._ways(shop, owed), None)
         return None

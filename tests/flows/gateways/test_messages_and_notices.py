@@ -4,7 +4,7 @@ import email
 import email.policy
 
 import pytest
-from gateway_samples import BUYER, SHOP, an_owed, deliver, served_by
+from gateway_samples import BUYER, SHOP, an_owed, deliver, served_by, tell_staff
 from outside import Answer, MailServer, Outside
 
 from flows.gateways import Contact
@@ -147,7 +147,7 @@ def test_a_mail_setting_that_is_none_is_refused(monkeypatch, url):
 
 def test_staff_read_shop_case_and_text_and_a_service_of_ours_the_key(staff):
     owed = an_owed(channel="staff", what="judge_return", text="请审核", case_no="1-R1", to=BUYER)
-    deliver(owed)
+    tell_staff(owed)
     (call,) = staff.calls
     assert (call.json["title"], call.json["message"]) == ("包包工作室 · 1-R1", "请审核")
     assert call.headers["idempotency-key"] == owed.key
@@ -156,19 +156,19 @@ def test_staff_read_shop_case_and_text_and_a_service_of_ours_the_key(staff):
 def test_a_role_with_an_address_of_its_own_hears_what_is_for_it(staff, monkeypatch):
     at = staff.url.replace("http", "json")
     monkeypatch.setenv("KEFU_STAFF_URLS", f"{at}/all 客服组长={at}/leader")
-    deliver(an_owed(channel="staff", recipient="客服组长"))
-    deliver(an_owed(channel="staff", recipient="somebody"))
-    deliver(an_owed(channel="staff"))
+    tell_staff(an_owed(channel="staff", recipient="客服组长"))
+    tell_staff(an_owed(channel="staff", recipient="somebody"))
+    tell_staff(an_owed(channel="staff"))
     assert [call.target.rstrip("/") for call in staff.calls] == ["/leader", "/all", "/all"]
     monkeypatch.setenv("KEFU_STAFF_URLS", f"客服组长={at}/leader")
     with pytest.raises(GatewayRejected, match="nobody is set"):
-        deliver(an_owed(channel="staff"))
+        tell_staff(an_owed(channel="staff"))
 
 
 def test_staff_that_could_not_be_told_are_told_again(staff):
     staff.answers[0] = Answer({}, 500)
     with pytest.raises(GatewayUnavailable):
-        deliver(an_owed(channel="staff"))
+        tell_staff(an_owed(channel="staff"))
 
 
 def test_an_address_that_apprise_does_not_know_is_refused_and_not_told(monkeypatch):
