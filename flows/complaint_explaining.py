@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from flows import complaint_cases
+from flows.complaint_deliveries import deliveries_of
 from flows.complaint_documents import documents
 from flows.complaint_possible import possible_acts
 from flows.complaint_promises import calls_told, promises_told, who_was_told
@@ -39,6 +40,7 @@ class ComplaintExplanation:
     why: list[dict] = field(default_factory=list)
     story: list[dict] = field(default_factory=list)  # of every round; each entry names its own
     told: list[dict] = field(default_factory=list)
+    messages: list[dict] = field(default_factory=list)  # what left, and what is owed still
     promises: list[dict] = field(default_factory=list)  # each with `how` it came about
     callback: list[dict] = field(default_factory=list)
     next: list[dict] = field(default_factory=list)
@@ -63,6 +65,7 @@ def explain_complaint(connection: Connection, case_id: int, at: datetime) -> Com
         why=list(_why(case)),
         story=story_of(case, view.policy.zone),
         told=who_was_told(view, case, at),
+        messages=deliveries_of(case),
         promises=promises_told(view, at),
         callback=calls_told(view),
         next=what_comes_next(case, NEXT),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from flows.complaint_deliveries import became_of
 from flows.complaint_sentences import OUTCOMES, OWED, STANDS
 from states.complaint_clock import (
     DUE,
@@ -22,6 +23,7 @@ from states.policies.complaint_recitals import recited
 from states.policies.complaint_terms import Owed
 from states.reasons import Reason
 
+LADDER = "complaint_"  # with the grade behind it: what a level of the ladder is told
 DONE = {Owed.FIRST_RESPONSE: "responded_at", Owed.RESOLUTION: "resolved_at"}
 CALLS = (ComplaintState.RESOLVED, ComplaintState.CALLBACK_DUE)
 
@@ -77,21 +79,22 @@ def _stands(due_at: datetime | None, done_at: datetime | None, at: datetime) -> 
 
 
 def who_was_told(view: Any, case: dict, at: datetime) -> list[dict]:
-    """The ladder of this round in the sequence it was told, the departments, who acknowledged, and who is next."""
+    """The ladder of this round in the sequence it went, the departments, who acknowledged, and who is next; and of each
+    whether it has reached them."""
     return list(_told(view, case, at))
 
 
 def _told(view: Any, case: dict, at: datetime) -> Iterator[dict]:
     round_ = case["rounds"][-1]
     for notice in round_["told"]:
-        yield _at(
-            notice["at"],
-            f"第 {notice['level']} 级:{notice['who']}",
-            f"level {notice['level']}: {notice['who']}",
-        )
-    for owed in case["owed"]:
-        if owed["what"] == "brought_in" and owed["owed_at"] >= round_["began_at"]:
-            yield _at(owed["owed_at"], f"请{owed['recipient']}协助", f"{owed['recipient']} was brought in")
+        level, who = notice["level"], notice["who"]
+        became = became_of(case, LADDER, who, notice["at"])
+        yield _at(notice["at"], f"第 {level} 级:{who}", f"level {level}: {who}", became)
+    asked = {(owed["owed_at"], owed["recipient"]) for owed in case["owed"] if owed["what"] == "brought_in"}
+    for at_, who in sorted(asked):
+        if at_ >= round_["began_at"]:
+            became = became_of(case, "brought_in", who, at_)
+            yield _at(at_, f"请{who}协助", f"{who} was brought in", became)
     if who := round_["acknowledged_by"]:
         yield _at(round_["acknowledged_at"], f"{who} 确认接手", f"{who} acknowledged it")
     notice = next_notice(view) if view.state in AT_WORK else None
@@ -102,7 +105,9 @@ def _told(view: Any, case: dict, at: datetime) -> Iterator[dict]:
         )
 
 
-def _at(at: str, zh: str, en: str) -> dict:
+def _at(at: str, zh: str, en: str, became: tuple[str, str] = ("", "")) -> dict:
+    if any(became):
+        zh, en = f"{zh};{became[0]}", f"{en}; {became[1]}"
     return {"at": at, "zh": zh, "en": en}
 
 

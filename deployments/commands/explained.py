@@ -82,7 +82,8 @@ def complaint(answer: ComplaintExplanation) -> None:
             else "经过 What happened"
         )
         section(title, _story(entry for entry in answer.story if entry["round"] == number))
-    section("通知了谁 Who has been told", _story(answer.told))
+    section("通知 Who is told, and what has reached them", _story(answer.told))
+    section("消息 Messages: what left, and what is owed still", _story(answer.messages))
     section("承诺与期限 What is owed, and how it came about", _promises(answer.promises))
     section("回访 Callback", _lines("·", answer.callback))
     section("异常 To be looked at", _anomalies(answer.anomalies))

@@ -69,13 +69,13 @@ def test_whoever_was_told_last_has_to_acknowledge(engine):
     answer = told(engine)
     assert answer.turn["zh"] == "轮到值班客服:请确认接手"
     assert [(line["at"][11:16], line["zh"]) for line in answer.told] == [
-        ("11:00", "第 1 级:值班客服"),
+        ("11:00", "第 1 级:值班客服;应发,尚未送达"),
         ("11:30", "若仍无人确认,通知客服组长"),
     ]
     done(engine, "acknowledge", SAID_AT + A_MINUTE, by="王芳")
     answer = told(engine)
     assert answer.turn["zh"] == "轮到王芳:调查处理,告知客户后登记"
-    assert zh(answer.told) == ["第 1 级:值班客服", "王芳 确认接手"]
+    assert zh(answer.told) == ["第 1 级:值班客服;应发,尚未送达", "王芳 确认接手"]
     assert "acknowledge" not in acts(answer)
 
 
@@ -84,7 +84,9 @@ def test_departments_that_were_brought_in_are_named(engine):
     complain(engine, at, nature="spoiled")
     clockwork(engine, at)
     answer = told(engine, at)
-    assert zh(answer.told)[:3] == ["第 3 级:公司领导", "请技术部协助", "请营业部协助"]
+    assert zh(answer.told)[:3] == [
+        f"{told};应发,尚未送达" for told in ("第 3 级:公司领导", "请技术部协助", "请营业部协助")
+    ]
     assert answer.heading["zh"] == "危机事件:商品变质,紧急程度:立即"
 
 

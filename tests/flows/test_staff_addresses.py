@@ -7,13 +7,16 @@ import time
 from datetime import timedelta
 
 import pytest
-from complaints_told import A_DAY, SAID_AT, clockwork, complain
+from complaints_told import A_DAY, SAID_AT, clockwork, complain, done
 from orders_told import PAID_AT, SHOP, rows
 from outbox_told import messages, orders, owe, state
 from outside import Answer, Outside
 
+from flows.complaint_explaining import explain_complaint
 from flows.outbox_delivery import deliver_outbox
+from flows.outbox_desk import abandon, down, listed, retry_one
 from models import Destination
+from models.database import reading
 
 A_MINUTE = timedelta(minutes=1)
 AN_HOUR = timedelta(hours=1)
@@ -264,6 +267,70 @@ def test_a_crisis_does_not_wait_for_an_older_notice_of_its_case_that_is_put_off(
     alive.calls.clear()
     run(engine, SAID_AT + timedelta(seconds=1))
     assert [call.json["message"] for call in alive.calls] == ["再次"]
+
+
+# -- explained: what has reached nobody is not counted as said (promise 11) ----------------------------
+
+
+def explained(engine, at=SAID_AT):
+    with reading(engine) as connection:
+        answer = explain_complaint(connection, 1, at)
+    [ladder] = [line for line in answer.told if "公司领导" in line["zh"]]
+    [message] = [line for line in answer.messages if line["zh"].startswith(CRISIS)]
+    assert message["zh"].partition(":")[2] == ladder["zh"].partition(";")[2]
+    return ladder["zh"], ladder["en"]
+
+
+def labels(engine) -> list[str]:
+    return [row.address for row in messages(engine, what=CRISIS)]
+
+
+def test_a_crisis_that_reached_nobody_is_owed_and_not_said(engine, silent, addresses):
+    a_crisis(engine)
+    assert explained(engine)[1] == "level 3: 公司领导; owed, not delivered yet"
+    addresses(silent)
+    run(engine, SAID_AT)
+    [label] = labels(engine)
+    assert explained(engine)[0] == f"第 3 级:公司领导;应发,尚未送达 ({label})"
+
+
+def test_a_crisis_that_reached_one_address_is_said_there_and_not_at_the_other(
+    engine, alive, silent, addresses
+):
+    addresses(silent, at(alive))
+    a_crisis(engine)
+    run(engine, SAID_AT)
+    dead, healthy = labels(engine)
+    zh, en = explained(engine)
+    assert zh == f"第 3 级:公司领导;2026-03-03 11:00 送出 ({healthy});未送达 ({dead})"
+    assert en == f"level 3: 公司领导; left 2026-03-03 11:00 ({healthy}); not delivered ({dead})"
+
+
+def test_a_crisis_given_up_or_no_longer_true_is_not_said_either(engine, silent, addresses):
+    addresses(silent)
+    a_crisis(engine)
+    run(engine, SAID_AT)
+    [row] = messages(engine, what=CRISIS)
+    abandon(engine, row.key, by="li", reason="打过电话", now=SAID_AT)
+    assert "未送达,已放弃" in explained(engine)[0]
+    retry_one(engine, row.key)
+    done(engine, "acknowledge", SAID_AT + A_MINUTE, by="王芳")
+    run(engine, SAID_AT + A_MINUTE)
+    assert "未发出,已不成立" in explained(engine)[0]
+
+
+def test_the_outbox_lists_each_address_and_one_can_be_given_up_alone(engine, alive, silent, addresses):
+    addresses(silent, at(alive))
+    a_crisis(engine)
+    run(engine, SAID_AT)
+    dead, healthy = labels(engine)
+    with reading(engine) as connection:
+        rows_ = {row["address"]: row for row in listed(connection, what=CRISIS)}
+        assert [d["name"] for d in down(connection)] == []
+    assert (rows_[dead]["state"], rows_[healthy]["state"]) == ("waiting", "sent")
+    abandon(engine, rows_[dead]["key"], by="li", reason="地址已作废", now=SAID_AT + A_MINUTE)
+    run(engine, SAID_AT + AN_HOUR)
+    assert crisis_heard(alive) == ["all"]
 
 
 # -- a flood (rule 98, no flood) ------------------------------------------------------------------------
