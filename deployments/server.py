@@ -23,6 +23,7 @@ import httpx
 from deployments.auth import auth_file, auth_string, make_auth
 from deployments.private_home import OTHERS
 from deployments.window import LISTEN, LOCAL, OwnPagesOnly, own_address, own_names, own_url
+from flows.gateways.bounds import CutOff, ask
 from states.errors import OutsideFailed
 
 if TYPE_CHECKING:
@@ -204,9 +205,10 @@ def _home_of(url: str, auth: str | None = None) -> Path | None:
     string."""
     try:
         known = tuple(auth.split(":", 1)) if auth else None
-        reply = httpx.get(f"{url}/api/admin/settings", auth=known, timeout=2, trust_env=False)
+        with httpx.Client(auth=known, timeout=2, trust_env=False) as client:
+            reply = ask(client, "GET", f"{url}/api/admin/settings")
         return Path(reply.raise_for_status().json()["home"])
-    except (httpx.HTTPError, json.JSONDecodeError, KeyError, TypeError):
+    except (httpx.HTTPError, CutOff, json.JSONDecodeError, KeyError, TypeError):
         return None
 
 
@@ -221,12 +223,10 @@ def _wait_until_healthy(server: PrefectServer, auth: str, log: Path) -> None:
                     where=server.url,
                 )
             try:
-                if (
-                    client.get(f"{server.api_url}/health").is_success
-                    and _home_of(server.url, auth) == server.home
-                ):
+                healthy = ask(client, "GET", f"{server.api_url}/health").is_success
+                if healthy and _home_of(server.url, auth) == server.home:
                     return
-            except httpx.HTTPError:
+            except (httpx.HTTPError, CutOff):
                 pass
             time.sleep(0.2)
     raise ServerUnavailable(

@@ -170,8 +170,9 @@ class Events:
                 secret = self._salt(copy, right)
                 content = body
                 headers = JSON | signing.signed_headers(secret, "POST", url.raw_path.decode(), body)
-            answer = await client.post(url, content=content, headers=headers)
-        except httpx.HTTPError:
+            async with asyncio.timeout(TIME_OUT_SECONDS):
+                answer = await client.post(url, content=content, headers=headers)
+        except (httpx.HTTPError, TimeoutError):
             return 0
         return answer.status_code
 

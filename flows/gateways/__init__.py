@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
 from flows.clock import now
+from flows.gateways.bounds import ANSWER_SECONDS, CONNECT_SECONDS, CutOff, NotAsked, ask, ask_async
 from flows.masking import HIDDEN, mask_text
 from states.errors import GatewayError, GatewayRejected, GatewayUnavailable
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:  # httpx takes its time to import: only who asks waits for it
 LATER = {408, 409, 425, 429}
 LONGEST = 200  # characters of theirs that we pass on
 SIGNS = string.punctuation.replace("%", "")  # of a key, told as they are
-TIME_OUT_SECONDS = 10  # to connect, and for each piece of an answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Gateway(Protocol):
 
 
 def open_client(base_url: str, *, headers: Mapping[str, str] | None = None) -> httpx.AsyncClient:
-    """A client for one destination: HTTP/2 where it is offered, connections kept, every wait bounded.
+    """A client for one destination: HTTP/2 where it is offered, connections kept; the waits of `bounds`.
 
     How much is under way at once is for `Limits` to say, so the pool has room for all of it.
     """
@@ -95,7 +95,7 @@ def open_client(base_url: str, *, headers: Mapping[str, str] | None = None) -> h
         headers=headers,
         http2=True,
         verify=_trusted(),
-        timeout=TIME_OUT_SECONDS,
+        timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
         limits=httpx.Limits(max_connections=None, max_keepalive_connections=100),
     )
 
@@ -117,7 +117,7 @@ def send(
     json: Any = None,
     idempotency_key: str | None = None,
 ) -> dict[str, Any]:
-    """Ask an outside party for one thing; return the JSON object it answers with.
+    """Ask an outside party for one thing; return the JSON object it answers with, within the bounds of `bounds`.
 
     Nothing of what we sent is in an error, neither the token nor the body; theirs is masked and cut short.
 
@@ -129,8 +129,8 @@ def send(
 
     asked, told = _asked(client, method, path), _headers(None, idempotency_key)
     try:
-        answer = client.request(method, path, json=json, headers=told, follow_redirects=False)
-    except httpx.HTTPError as error:
+        answer = ask(client, method, path, json=json, headers=told)
+    except (httpx.HTTPError, NotAsked, CutOff) as error:
         raise _no_answer(asked, error) from None
     return _judged(asked, answer)
 
@@ -144,16 +144,18 @@ async def send_async(
     content: bytes | None = None,
     headers: Mapping[str, str] | None = None,
     idempotency_key: str | None = None,
+    largest: int | None = None,
 ) -> dict[str, Any]:
-    """`send` for many at once. Where the very bytes are signed, they are `content` and the signature in `headers`."""
+    """`send` for many at once. Where the very bytes are signed, they are `content` and the signature in `headers`;
+    `largest`: bytes of an answer that may be larger than others."""
     import httpx
 
     asked, told = _asked(client, method, path), _headers(headers, idempotency_key)
     try:
-        answer = await client.request(
-            method, path, json=json, content=content, headers=told, follow_redirects=False
+        answer = await ask_async(
+            client, method, path, json=json, content=content, headers=told, largest=largest
         )
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, NotAsked, CutOff) as error:
         raise _no_answer(asked, error) from None
     return _judged(asked, answer)
 
@@ -181,10 +183,15 @@ def _headers(headers: Mapping[str, str] | None, key: str | None) -> dict[str, st
     return dict(headers or {}) | ({"Idempotency-Key": as_told(key)} if key else {})
 
 
-def _no_answer(asked: str, error: httpx.HTTPError) -> GatewayUnavailable:
-    """Its text may quote a header, so only its kind is told."""
+def _no_answer(asked: str, error: httpx.HTTPError | NotAsked | CutOff) -> GatewayUnavailable:
+    """The text of one of theirs may quote a header, so only its kind is told."""
     import httpx
 
+    if isinstance(error, NotAsked):
+        what = f"{asked} not asked, nothing was sent (kefu is about to end)"
+        return GatewayUnavailable(what, unknown=False, where=asked)
+    if isinstance(error, CutOff):
+        return GatewayUnavailable(f"{asked} {error}", where=asked)
     kind, before = type(error).__name__, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
     if isinstance(error, (*before, httpx.ProxyError)):
         what = f"{asked} not reached, nothing was sent ({kind})"

@@ -16,7 +16,8 @@ from urllib.parse import unquote, urlsplit
 
 import phonenumbers
 
-from flows.gateways import TIME_OUT_SECONDS, Limits, Owed, open_client, send_async, short
+from flows.gateways import Limits, Owed, open_client, send_async, short
+from flows.gateways.bounds import ANSWER_SECONDS
 from flows.gateways.settings import Settings
 from states.errors import BadInput, GatewayRejected, GatewayUnavailable
 from states.phones import phone_number
@@ -120,9 +121,9 @@ class EmailGateway:
     def _connected(self) -> smtplib.SMTP:
         at, secure = self._server, ssl.create_default_context()
         if at.scheme == "smtps":
-            server = smtplib.SMTP_SSL(at.hostname, at.port or 465, timeout=TIME_OUT_SECONDS, context=secure)
+            server = smtplib.SMTP_SSL(at.hostname, at.port or 465, timeout=ANSWER_SECONDS, context=secure)
         else:
-            server = smtplib.SMTP(at.hostname, at.port or 25, timeout=TIME_OUT_SECONDS)
+            server = smtplib.SMTP(at.hostname, at.port or 25, timeout=ANSWER_SECONDS)
         try:
             if at.scheme == "smtp+starttls":
                 server.starttls(context=secure)

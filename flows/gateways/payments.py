@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from flows.gateways import as_told, send, short
+from flows.gateways.bounds import ANSWER_SECONDS, CONNECT_SECONDS
 from flows.gateways.settings import check_address
 from states.errors import BadInput, GatewayRejected, GatewayUnavailable
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     import httpx
 
 URL, TOKEN = "KEFU_PAYMENTS_URL", "KEFU_PAYMENTS_TOKEN"
-TIME_OUT_SECONDS = 10  # to connect, and for each piece of an answer
 
 
 class RefundState(StrEnum):
@@ -104,7 +104,8 @@ def payments_from_env() -> PaymentsGateway | None:
         like = "https://pay.example.com/v1: http or https, a host, no password, no query"
         raise BadInput(f"{URL} is no address like {like}", code="bad_setting", where=URL) from None
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    return PaymentsGateway(httpx.Client(base_url=url, headers=headers, timeout=TIME_OUT_SECONDS))
+    waits = httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS)
+    return PaymentsGateway(httpx.Client(base_url=url, headers=headers, timeout=waits))
 
 
 def _read(told: dict[str, Any], key: str, fen: int | None) -> RefundAnswer:

@@ -20,6 +20,7 @@ from flows.signatures import signed
 from states.errors import GatewayRejected, GatewayUnavailable
 
 PAGE = 200  # orders a page
+LARGEST_PAGE = 16 << 20  # bytes: 80 kB an order
 
 
 class Signed(httpx.Auth):
@@ -56,7 +57,7 @@ class PlatformGateway:
     async def orders_changed(self, since: datetime, cursor: str | None = None, limit: int = PAGE) -> Page:
         """One page of the orders that changed since then, in the platform's own sequence."""
         query = {"since": since.isoformat(), "limit": limit, **({"cursor": cursor} if cursor else {})}
-        told = await send_async(self._client, "GET", f"/orders?{urlencode(query)}")
+        told = await send_async(self._client, "GET", f"/orders?{urlencode(query)}", largest=LARGEST_PAGE)
         orders, next_cursor = told.get("orders"), told.get("next_cursor")
         if not isinstance(orders, list) or not (next_cursor is None or isinstance(next_cursor, str)):
             raise GatewayUnavailable(f"{self.name} answered no page of orders", where=self.name)

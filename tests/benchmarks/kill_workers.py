@@ -31,7 +31,7 @@ from flows import (
     parcels_heard,
     refunds,
 )
-from flows.gateways import Limits, payments, platform, staff_notices
+from flows.gateways import Limits, bounds, platform, staff_notices
 from flows.policy_store import current_policies
 from flows.timed_steps import TIMED_STEPS
 from models.database import engine_for
@@ -47,9 +47,7 @@ def be_quick() -> None:
     outbox_claims.IN_DUTY_HOURS = ()  # a night of theirs is over in a second, one of this machine's is not
     outbox_claims.LONG_WAIT = circuits.SHORTEST = parcels_heard.SOON = timedelta(seconds=0.5)
     outbox_tries.TRY_SECONDS, outbox_tries.PUT_OFF, circuits.CLOSED_FOR = 3, (0.2, 2), (0.3, 2)
-    payments.TIME_OUT_SECONDS = (
-        1.5  # to connect, and to read: both together are over before the refund is taken up
-    )
+    bounds.ANSWER_SECONDS = 1.5  # two questions together are over before the refund is taken up
     outbox_delivery.RUNS_FOR = 5
     inbox_processing.FIRST_DELAY = timedelta(seconds=0.5)
     parcels_heard.KNOWN_BY_THEN = complaints_heard.PATIENCE = timedelta(seconds=20)

@@ -16,6 +16,7 @@ from threading import Event
 import httpx
 import pytest
 from orders_told import rows
+from rude import DRIPS_HEADERS, Rude
 
 from deployments.auth import auth_string
 from deployments.demo import _live_through
@@ -26,7 +27,7 @@ from deployments.sample_stories import SHOPS
 from deployments.samples import ZONE, latest_full_day, orders_of, write_samples
 from deployments.sandbox.alongside import Alongside
 from deployments.server import PORT, ServerUnavailable, free_port, start_server
-from flows.gateways import as_told
+from flows.gateways import as_told, bounds
 from flows.import_folder import import_folder
 from flows.imports.readers import read_orders
 from flows.outbox_desk import Standing
@@ -135,6 +136,12 @@ def test_a_taken_port_is_one_sentence(tmp_path: Path):
         port = somebody.getsockname()[1]
         with pytest.raises(ServerUnavailable, match=f"port {port} is taken by something else"):
             start_server(tmp_path, port)
+
+
+def test_a_port_taken_by_something_that_never_ends_its_answer_is_told_in_time(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(bounds, "ANSWER_SECONDS", 0.4)
+    with Rude(DRIPS_HEADERS) as there, pytest.raises(ServerUnavailable, match="taken by something else"):
+        start_server(tmp_path, there.port)
 
 
 def test_our_own_server_is_used_again_and_somebody_elses_is_not(prefect, tmp_path: Path):

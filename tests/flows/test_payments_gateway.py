@@ -300,7 +300,7 @@ def test_a_path_of_the_address_is_kept_and_a_line_break_after_the_token_is_not(m
         "https://pay.example.com/v1/refunds",
         f"Bearer {TOKEN}",
     )
-    assert asked.extensions["timeout"] == {"connect": 10, "read": 10, "write": 10, "pool": 10}
+    assert asked.extensions["timeout"] == {"connect": 5, "read": 10, "write": 10, "pool": 10}
 
 
 def test_naming_the_gateway_does_not_load_httpx():
