@@ -17,7 +17,7 @@ from flows.masking import HIDDEN
 from states.errors import GatewayRejected, GatewayUnavailable
 from states.reasons import Reason
 
-TRY_SECONDS = 30  # whatever the gateway's own time-outs are
+TRY_SECONDS = 12  # whatever the gateway's own bounds are
 NOT_US = (401, 403, 405, 407)  # our token or address is wrong: that is no answer to this message
 PUT_OFF = (30, 3600)  # seconds: after the first try, and at most
 EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")

@@ -11,7 +11,7 @@ import contextlib
 import socket
 import threading
 import zlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -23,14 +23,9 @@ if TYPE_CHECKING:
 ANSWER_SECONDS = 10.0  # from the beginning of a question to the last byte of its answer
 CONNECT_SECONDS = 5.0  # of these
 LARGEST_ANSWER = 4 << 20  # bytes, as they come and as they are unpacked
-PACKINGS = {
-    "": None,
-    "identity": None,
-    "gzip": 47,
-    "x-gzip": 47,
-    "deflate": 47,
-}  # and how zlib finds out which
 ASKED_FOR = "gzip"
+EITHER = 47  # how zlib is told to find out which of its packings it is
+PACKINGS = {"": None, "identity": None, "gzip": EITHER, "x-gzip": EITHER, "deflate": EITHER}
 
 
 class NotAsked(Exception):
@@ -48,11 +43,10 @@ def ask(
 
     Raises httpx.HTTPError, NotAsked and CutOff.
     """
-    with _in_time() as seen:
+    with cutting_off() as name:
         # a connection of its own, for only one that is seen to be made can be cut
-        request = client.build_request(
-            method, url, **_headers(told, Connection="close"), extensions={"trace": seen}
-        )
+        seen = {"trace": _made(name)}
+        request = client.build_request(method, url, **_headers(told, Connection="close"), extensions=seen)
         answer = client.send(request, stream=True, follow_redirects=False)
         with contextlib.closing(answer):
             body = bytearray()
@@ -76,35 +70,39 @@ async def ask_async(
 
 
 def _headers(told: dict[str, Any], **more: str) -> dict[str, Any]:
-    return {**told, "headers": {**(told.get("headers") or {}), "Accept-Encoding": ASKED_FOR, **more}}
+    import httpx
+
+    headers = httpx.Headers(told.get("headers"))
+    headers.update({"Accept-Encoding": ASKED_FOR, **more})
+    return {**told, "headers": headers}
 
 
 @contextmanager
-def _in_time() -> Iterator[Any]:
-    """Who waits in a socket can't be told to stop: its connection is cut. Gives what has to see it being made."""
+def cutting_off() -> Iterator[Callable[[socket.socket], None]]:
+    """Who waits in a socket can't be told to stop: when time is up, the sockets that were named are shut.
+
+    Gives what to name them to. Raises NotAsked and CutOff.
+    """
     _check_that_we_go_on()
-    over, sockets = threading.Event(), []
+    over, named = threading.Event(), []
 
     def cut() -> None:
         over.set()
-        for one in sockets:
+        for one in named:
             with contextlib.suppress(OSError):
                 socket.socket.shutdown(one, socket.SHUT_RDWR)  # beneath TLS, which would say good-bye first
 
-    def seen(event: str, info: dict[str, Any]) -> None:
-        if event.endswith(("connect_tcp.complete", "start_tls.complete")):
-            sockets.append(info["return_value"].get_extra_info("socket"))
-            if over.is_set():
-                cut()
-
-    import httpx
+    def name(one: socket.socket) -> None:
+        named.append(one)
+        if over.is_set():
+            cut()
 
     timer = threading.Timer(ANSWER_SECONDS, cut)
     timer.daemon = True
     timer.start()
     try:
-        yield seen
-    except httpx.HTTPError:
+        yield name
+    except Exception:
         if over.is_set():
             raise _too_slow() from None
         raise
@@ -112,6 +110,16 @@ def _in_time() -> Iterator[Any]:
         timer.cancel()
     if over.is_set():  # an end that we made ourselves is none
         raise _too_slow()
+
+
+def _made(name: Callable[[socket.socket], None]) -> Callable[[str, dict[str, Any]], None]:
+    """What httpx tells of each connection that it makes."""
+
+    def seen(event: str, info: dict[str, Any]) -> None:
+        if event.endswith(("connect_tcp.complete", "start_tls.complete")):
+            name(info["return_value"].get_extra_info("socket"))
+
+    return seen
 
 
 @asynccontextmanager

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import re
 import smtplib
-import ssl
 from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import phonenumbers
 
 from flows.gateways import Limits, Owed, open_client, send_async, short
-from flows.gateways.bounds import ANSWER_SECONDS
+from flows.gateways.aside import aside
+from flows.gateways.bounds import CutOff, NotAsked, cutting_off
+from flows.gateways.mail_servers import connected
 from flows.gateways.settings import Settings
 from states.errors import BadInput, GatewayRejected, GatewayUnavailable
 from states.phones import phone_number
@@ -88,7 +88,7 @@ class EmailGateway:
                 code="bad_address",
                 where=self.name,
             ) from None
-        await asyncio.to_thread(self._send, mail)
+        await aside(self._send, mail)
         return mail["Message-ID"]
 
     def _mail(self, owed: Owed) -> EmailMessage:
@@ -107,32 +107,16 @@ class EmailGateway:
     def _send(self, mail: EmailMessage) -> None:
         handed_over = False
         try:
-            with self._connected() as server:
+            with cutting_off() as name, connected(self._server, name) as server:
                 handed_over = True  # from here on nobody knows, should the connection break
                 server.send_message(mail)
         except smtplib.SMTPRecipientsRefused as error:
             raise self._refused(next(iter(error.recipients.values()))[0]) from None
         except smtplib.SMTPResponseException as error:
             raise self._refused(error.smtp_code) from None
-        except (OSError, smtplib.SMTPException) as error:
+        except (OSError, smtplib.SMTPException, CutOff, NotAsked) as error:
             what = f"{self.name} did not take the mail ({type(error).__name__})"
             raise GatewayUnavailable(what, unknown=handed_over, where=self.name) from None
-
-    def _connected(self) -> smtplib.SMTP:
-        at, secure = self._server, ssl.create_default_context()
-        if at.scheme == "smtps":
-            server = smtplib.SMTP_SSL(at.hostname, at.port or 465, timeout=ANSWER_SECONDS, context=secure)
-        else:
-            server = smtplib.SMTP(at.hostname, at.port or 25, timeout=ANSWER_SECONDS)
-        try:
-            if at.scheme == "smtp+starttls":
-                server.starttls(context=secure)
-            if at.username:
-                server.login(unquote(at.username), unquote(at.password or ""))
-        except BaseException:
-            server.close()
-            raise
-        return server
 
     def _refused(self, code: int) -> GatewayRejected | GatewayUnavailable:
         """Their words may quote the address, so only the number is told: 5xx for good, 4xx for now."""

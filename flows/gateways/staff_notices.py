@@ -8,6 +8,7 @@ from collections.abc import Collection
 from typing import Any
 
 from flows.gateways import Limits, Owed, as_told
+from flows.gateways.aside import aside
 from flows.gateways.settings import Settings
 from states.errors import BadInput, GatewayRejected, GatewayUnavailable
 
@@ -28,7 +29,7 @@ class StaffAddress:
         if isinstance(getattr(party, "headers", None), dict):  # json://, form://, xml://: a service of ours
             party.headers["Idempotency-Key"] = as_told(owed.key)
         title = " · ".join(filter(None, (self._title, owed.recipient, owed.case_no)))
-        if not await party.async_notify(body=owed.text or owed.what, title=title):
+        if not await aside(party.notify, body=owed.text or owed.what, title=title):
             raise GatewayUnavailable(f"{self.name} was not told", where=self.name)  # Apprise tells no more
         return None
 
@@ -102,6 +103,6 @@ def _label(url: str) -> str:
 
 
 def _party(url: str) -> Any:
-    from apprise import Apprise  # only here: it takes its time to import
+    from flows.gateways.apprise_bounds import party  # only here: Apprise takes its time to import
 
-    return Apprise.instantiate(url, suppress_exceptions=True)
+    return party(url)

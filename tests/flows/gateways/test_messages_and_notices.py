@@ -2,12 +2,17 @@
 
 import email
 import email.policy
+import time
+import tracemalloc
+from itertools import repeat
+from threading import active_count
 
 import pytest
 from gateway_samples import BUYER, SHOP, an_owed, deliver, served_by, tell_staff
 from outside import Answer, MailServer, Outside
+from rude import DRIPS_A_BODY, DRIPS_HEADERS, Rude, bomb, drips, silent
 
-from flows.gateways import Contact
+from flows.gateways import Contact, bounds
 from flows.gateways.buyer_messages import mobile
 from flows.gateways.registry import check_kinds
 from states.errors import BadInput, GatewayRejected, GatewayUnavailable
@@ -176,3 +181,51 @@ def test_an_address_that_apprise_does_not_know_is_refused_and_not_told(monkeypat
     with pytest.raises(BadInput, match="address 1") as refused:
         deliver(an_owed(channel="staff"))
     assert "secret" not in str(refused.value)
+
+
+# -- parties that never come to an end -----------------------------------------------------------------
+
+
+@pytest.fixture
+def soon(monkeypatch):
+    """All that takes longer than half a second is cut off; and no thread is left behind."""
+    monkeypatch.setattr(bounds, "ANSWER_SECONDS", 0.5)
+    before = active_count()
+    yield
+    give_up_at = time.monotonic() + 5
+    while active_count() > before:
+        assert time.monotonic() < give_up_at, "a thread is still waiting for them"
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("manners", [DRIPS_HEADERS, DRIPS_A_BODY, silent, bomb(megabytes=64)])
+def test_a_service_of_the_staffs_that_never_ends_its_answer_holds_nobody(soon, monkeypatch, manners):
+    with Rude(manners) as there:
+        monkeypatch.setenv("KEFU_STAFF_URLS", there.url.replace("http", "json"))
+        tracemalloc.start()
+        with pytest.raises(GatewayUnavailable):
+            deliver(an_owed(channel="staff"))
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert most < 40 << 20
+
+
+def test_a_service_of_the_staffs_that_sends_us_elsewhere_is_not_followed(staff):
+    staff.answers[0] = Answer({}, 307, {"Location": "/elsewhere"})
+    with pytest.raises(GatewayUnavailable):
+        deliver(an_owed(channel="staff"))
+    assert len(staff.calls) == 1
+
+
+def floods_with_lines(there: Rude):
+    return repeat(b"220-and more\r\n" * 1_000)
+
+
+@pytest.mark.parametrize("manners", [drips(b"220-"), drips(b"220 here\r\n250-"), silent, floods_with_lines])
+def test_a_mail_server_that_never_ends_its_reply_holds_nobody(soon, monkeypatch, manners):
+    with Rude(manners, greets=True) as there:
+        monkeypatch.setenv("KEFU_SMTP_URL", there.url.replace("http", "smtp"))
+        monkeypatch.setenv("KEFU_SMTP_FROM", "shop@example.com")
+        with pytest.raises(GatewayUnavailable, match="did not take the mail"):
+            deliver(an_owed(**ONLY_MAIL))
+        assert there.said < 16 << 20
