@@ -30,6 +30,7 @@ from states.errors import BadInput
 log = logging.getLogger("kefu")
 PORT = 4201
 BODY_SECONDS = 10  # to send us a body
+LARGEST_HEAD = 16 << 10  # bytes of path and headers
 RESTLESS = 30  # seconds, until it looks again for what waits
 NOS = {
     400: {"description": "Unreadable, or asking something of us"},
@@ -191,7 +192,12 @@ class Receiver:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         # no access log: a path may hold anything
         quiet = {"log_level": "warning", "access_log": False, "server_header": False}
-        self._server = uvicorn.Server(uvicorn.Config(receiver_app(engine), **quiet))
+        bounded = {
+            "http": "h11",
+            "h11_max_incomplete_event_size": LARGEST_HEAD,
+            "timeout_graceful_shutdown": 3,
+        }
+        self._server = uvicorn.Server(uvicorn.Config(receiver_app(engine), **quiet, **bounded))
         self._thread = threading.Thread(target=self.run, name="receiver")
 
     @property

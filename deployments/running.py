@@ -20,7 +20,7 @@ from deployments.server import PrefectServer, ServerUnavailable, client_settings
 from deployments.shared_server import let_in, settings_for
 from deployments.shop_files import load_shop_file
 from deployments.window import is_local, own_address
-from flows import clock
+from flows import clock, stopping
 from flows.gateways.payments import URL as PAYMENTS_URL
 from flows.import_folder import import_folder
 from flows.policy_store import apply_policy, current_policies
@@ -33,6 +33,7 @@ Meanwhile = Callable[[threading.Event], bool]  # True: go on serving; it ends ea
 
 OWN_SHOPS = ("bag-studio", "urumqi-kitchen")
 RECEIVER_PORT = "KEFU_RECEIVER_PORT"
+ENDS_WITHIN = 18.0  # seconds, once asked to end: whoever asked kills after 20
 LIMIT = 4  # flow runs at once: SQLite has one writer
 
 
@@ -150,6 +151,7 @@ async def _serve(running: PrefectServer | None, limit: int, meanwhile: Meanwhile
     from deployments.timetable import POOL
     from deployments.worker import InProcessWorker
 
+    stopping.asked.clear()
     asked_to_stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for sign in (signal.SIGINT, signal.SIGTERM):
@@ -167,12 +169,31 @@ async def _serve(running: PrefectServer | None, limit: int, meanwhile: Meanwhile
     finally:
         for sign in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(sign)  # asked again, we end at once
+        stopping.asked.set()
+        if asked_to_stop.is_set():
+            say("stopping: what is in progress is finished first")
+            _end_in_any_case(running, say)
         if not worker.done():
-            if asked_to_stop.is_set():
-                say("stopping: what is in progress is finished first")
             worker.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await worker
+
+
+def _end_in_any_case(running: PrefectServer | None, say: Say) -> None:
+    """Everything that we wait for is bounded, but for what we have not thought of. Nothing is lost by it: all that is
+    under way is written down before it begins."""
+
+    def end() -> None:
+        say(
+            "未等完即退出，下次启动时接着做 / ended without waiting any longer; the next start goes on from here"
+        )
+        if running and running.process:
+            running.process.kill()
+        os._exit(1)
+
+    last_resort = threading.Timer(ENDS_WITHIN, end)
+    last_resort.daemon = True
+    last_resort.start()
 
 
 async def _until_it_ends(running: PrefectServer) -> None:

@@ -13,7 +13,7 @@ from prefect.context import FlowRunContext
 from prefect.logging import get_run_logger
 from prefect.states import Cancelled, Completed, Failed, State
 
-from flows import clock
+from flows import clock, stopping
 from flows.imports.rows import UnreadableFile
 from states.errors import KefuError
 
@@ -53,6 +53,8 @@ def run_batch(fn: Callable, *args: Any) -> Any:
 
 
 def _stop_if_cancelled() -> None:
+    if stopping.asked.is_set():
+        raise _Stopped
     run = FlowRunContext.get().flow_run
     with get_client(sync_client=True) as client:
         state = client.read_flow_run(run.id).state

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Engine, func, or_, select
 from sqlalchemy.exc import OperationalError
 
+from flows import stopping
 from flows.facts_heard import HEARD, Hears, unknown
 from flows.gateways import LONGEST
 from flows.inbox import INBOX, Heard
@@ -70,6 +71,8 @@ def process_inbox(
     """Work on everything that waited in the inbox when this began, in the sequence in which it came."""
     report = report or InboxReport()
     for ids in _waiting(engine, now, shop, case_no):
+        if stopping.asked.is_set():
+            break
         run_batch(_work_off, engine, ids, now, flow_run, report)
     return report
 

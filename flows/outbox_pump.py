@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from sqlalchemy.exc import OperationalError
 
-from flows import circuits, outbox_rows
+from flows import circuits, outbox_rows, stopping
 from flows.gateways import Limits
 from flows.outbox_claims import Claimed, Drain, claim_batch
 from flows.outbox_rows import Route
@@ -61,7 +61,8 @@ class Pump:
     async def _claim_all(self, settling: asyncio.Task) -> None:
         more, seen = True, 0
         while more or self._open:
-            if settling.done() or time.monotonic() > self._drain.give_up_at:
+            late = time.monotonic() > self._drain.give_up_at or stopping.asked.is_set()
+            if settling.done() or late:
                 return
             if more and self._queued < self._limits.at_once and self._rate_allows():
                 seen = self._settlements
@@ -101,7 +102,8 @@ class Pump:
             self._news.set()
             await one.lane.turn()
             left_alone = one.lane.circuit.is_open and not one.row.urgent
-            if left_alone or self._drain.clock() >= one.row.claimed_until:
+            late = self._drain.clock() >= one.row.claimed_until or stopping.asked.is_set()
+            if left_alone or late:
                 done = Try(one.row, one.owed.case_no, Ending.PUT_BACK, one.lane.name)
             else:
                 done = await tried(one.row, one.owed, one.lane.gateway, one.lane.circuit)

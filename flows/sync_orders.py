@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, select, update
 
-from flows import clock
+from flows import clock, stopping
 from flows.gateways.registry import Gateways, open_gateways
 from flows.imports.cells import BROKEN
 from flows.inbox import PLATFORM, Told, moment, store, word
@@ -145,7 +145,7 @@ async def _turn_pages(
     """Page by page, from where the last run stopped to the end of the round."""
     with reading(engine) as connection:
         here = _where_we_are(connection, shop)
-    while asked["pages"] < MOST_PAGES:
+    while asked["pages"] < MOST_PAGES and not stopping.asked.is_set():
         page = await _page(platform, here)
         now = clock.now()
         here.began_at = here.began_at or min(page.server_time or now, now)

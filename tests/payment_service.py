@@ -30,6 +30,7 @@ class Behaviour:
     ends: str = "succeeded"  # a pending refund, when it is asked about: or "failed"
     after: float = 0  # seconds from then until it answers
     hangs_up: bool = False  # instead of answering
+    drips: bool = False  # answers a byte now and then, without end
     status: int | None = None  # instead of the right one
     body: bytes | None = None  # instead of JSON
     told: dict[str, Any] = field(default_factory=dict)  # over what the JSON would tell
@@ -39,6 +40,8 @@ class Behaviour:
 NORMAL = Behaviour()
 HANGS_UP = Behaviour(acts=False, hangs_up=True)
 PAYS_AND_HANGS_UP = Behaviour(hangs_up=True)
+PAYS_AND_DRIPS = Behaviour(drips=True)
+PAYS_AND_SAYS_TOO_MUCH = Behaviour(body=b'{"status": "succeeded"' + b" " * (5 << 20) + b"}")
 PAYS_THEN_500 = Behaviour(status=500, body=b"<h1>Internal Server Error</h1>")
 PAYS_AND_MUMBLES = Behaviour(body=b'{"status": "succ')
 UNAVAILABLE_503 = Behaviour(acts=False, status=503, told={"message": "maintenance"})
@@ -196,6 +199,8 @@ class _Handler(BaseHTTPRequestHandler):
             for name, value in (*behaviour.headers, ("Content-Length", str(len(body)))):
                 self.send_header(name, value)
             self.end_headers()
+            while behaviour.drips and not self.server.service.closing.wait(0.05):
+                self.wfile.write(b" ")
             self.wfile.write(body)
         except ConnectionError:  # who asked is gone
             self.close_connection = True

@@ -14,7 +14,7 @@ from orders_told import AN_HOUR, PAID_AT, RECEIVER, SHOP, placed, rows, tell
 from other_side import DOES_AND_500, DOWN, DROPS, MUMBLES, NORMAL, Behaviour, OtherSide, busy, rejects
 from outbox_told import Calling, deliver, gateways, later, messages, orders, owe, posting, states
 
-from flows import outbox_pump
+from flows import outbox_pump, stopping
 from flows.clock import now
 from flows.gateways import Limits
 from flows.outbox_claims import LEASE
@@ -189,6 +189,29 @@ def test_a_gateway_that_never_answers_is_not_waited_for(engine, monkeypatch):
     began = time.monotonic()
     report = deliver(engine, gateways({"buyer": Hangs("buyer", None)}))
     assert (report.postponed, time.monotonic() - began < 5) == (1, True)
+
+
+def test_a_run_that_is_to_stop_ends_what_is_under_way_and_puts_back_the_rest(engine, there):
+    nos = orders(engine, 8)
+    owe(engine, nos)
+
+    def asked_to_stop(asked):
+        stopping.asked.set()
+        return Behaviour(after=0.1)
+
+    there.behave(asked_to_stop)
+    try:
+        report = deliver(engine, buyer(there, at_once=2))
+    finally:
+        there.behave(lambda asked: NORMAL)
+        stopping.asked.clear()
+    under_way = len(there.asked)
+    assert 1 <= under_way <= 2
+    assert (report.done, report.red) == (under_way, False)
+    back = messages(engine, sent_at=None)
+    assert {(row.attempts, row.claimed_until, row.retry_at) for row in back} == {(0, None, None)}
+    deliver(engine, buyer(there))
+    assert sorted(nos_asked(there)) == nos
 
 
 def test_keys_and_errors_carry_no_personal_data(engine, there, caplog):

@@ -29,8 +29,10 @@ from payment_service import (
     FAILS,
     HANGS_UP,
     NORMAL,
+    PAYS_AND_DRIPS,
     PAYS_AND_HANGS_UP,
     PAYS_AND_MUMBLES,
+    PAYS_AND_SAYS_TOO_MUCH,
     PAYS_THEN_500,
     PENDING_FIRST,
     PENDING_THEN_FAILS,
@@ -60,6 +62,7 @@ from returns_told import (
 from sqlalchemy import Engine, update
 
 from flows.clock import now
+from flows.gateways import bounds
 from flows.gateways.payments import TOKEN, URL, PaymentsGateway, RefundAnswer, RefundState
 from flows.refunds import IN_FLIGHT, LONGEST_DELAY, RefundReport, pay_refunds
 from flows.return_steps import release_refunds
@@ -165,6 +168,21 @@ def test_whatever_the_service_does_a_refund_is_paid_once_and_known_to_be(
     assert (case_state(due), order(due).state, money(due)) == ("refunded", "refunded", PAID_BACK)
     assert refunds(due) == [("succeeded", 10_000)]
     assert asked_of(service) == asked
+    assert service.paid == [(KEY, 10_000)]
+
+
+@pytest.mark.parametrize("does", [PAYS_AND_DRIPS, PAYS_AND_SAYS_TOO_MUCH, late(60)])
+def test_an_answer_that_is_cut_off_is_an_outcome_nobody_knows_and_is_asked_for_by_its_key(
+    due, service, does, monkeypatch
+):
+    monkeypatch.setattr(bounds, "ANSWER_SECONDS", 0.5)
+    service.behave(does, NORMAL)
+    service.behave(does, NORMAL, when="GET")
+    reports = [release(due, OVER_AT + timedelta(hours=h), service) for h in range(2)]
+    assert refunds(due) == [("unknown", 10_000)]
+    reports.append(release(due, OVER_AT + timedelta(hours=2), service))
+    assert [report.red for report in reports] == [True, True, False]
+    assert (refunds(due), asked_of(service)) == ([("succeeded", 10_000)], ["POST", "GET", "GET"])
     assert service.paid == [(KEY, 10_000)]
 
 

@@ -23,7 +23,7 @@ from orders_told import (
 )
 from outside import Answer, Outside
 
-from flows import clock, sync_orders
+from flows import clock, stopping, sync_orders
 from flows.order_import import import_orders
 from flows.sync_orders import FIRST
 from flows.sync_orders import sync_orders as sync
@@ -179,6 +179,27 @@ def test_a_platform_that_falls_silent_in_the_middle_is_asked_from_there_on(engin
     assert asked(platform)[-1]["cursor"] == "c2"
     assert asked(platform)[-1]["since"] == FIRST.isoformat()
     assert cursor(engine).since == T0  # when the round began
+
+
+def test_a_run_that_is_to_stop_keeps_the_page_it_has_and_the_next_one_goes_on_from_there(
+    engine, platform, monkeypatch
+):
+    def stored(*args, **how):
+        stopping.asked.set()
+        return store(*args, **how)
+
+    store = sync_orders.store
+    monkeypatch.setattr(sync_orders, "store", stored)
+    pages = [a_page(a_record("1"), next_cursor="p2"), a_page(a_record("2"))]
+    try:
+        report = pull(engine, platform, *pages)
+    finally:
+        stopping.asked.clear()
+    assert (report.pulled, report.red, rows(engine, Order)) == (1, False, [])
+    monkeypatch.setattr(sync_orders, "store", store)
+    report = sync(engine, as_of=clock.now())
+    assert [row.no for row in rows(engine, Order)] == ["1", "2"]
+    assert "cursor=p2" in platform.calls[-1].target
 
 
 def test_a_page_that_the_platform_has_forgotten_begins_the_round_anew(engine, platform):
