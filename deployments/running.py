@@ -187,6 +187,7 @@ def _end_in_any_case(running: PrefectServer | None, say: Say) -> None:
         say(
             "未等完即退出，下次启动时接着做 / ended without waiting any longer; the next start goes on from here"
         )
+        sys.stdout.flush()
         if running and running.process:
             running.process.kill()
         os._exit(1)

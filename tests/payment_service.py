@@ -196,7 +196,8 @@ class _Handler(BaseHTTPRequestHandler):
         body = behaviour.body if behaviour.body is not None else json.dumps(told).encode()
         try:
             self.send_response(status)
-            for name, value in (*behaviour.headers, ("Content-Length", str(len(body)))):
+            length = 1 << 20 if behaviour.drips else len(body)
+            for name, value in (*behaviour.headers, ("Content-Length", str(length))):
                 self.send_header(name, value)
             self.end_headers()
             while behaviour.drips and not self.server.service.closing.wait(0.05):
