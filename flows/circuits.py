@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from flows.gateways import Limits
+from flows.not_before import is_ahead
 from flows.sql import insert_new
 from models import Destination
 
@@ -21,6 +22,7 @@ TRIP = 5  # questions in a row that came to nothing
 PROBED_WITHIN = timedelta(minutes=1)  # by then one question has been answered, or who put it is gone
 SHORTEST = timedelta(seconds=15)  # until what waits for a probe is looked at again
 LONGEST = timedelta(hours=1)  # whatever they say, we look again after it
+RESERVED = timedelta(minutes=2)  # no place in the rate is further ahead: who has it would have lost his claim
 CLOSED_FOR = (15, 300)  # seconds: the first time, and at most
 
 
@@ -67,7 +69,7 @@ def admits(circuit: Circuit, row: Any, now: datetime, urgent: int = 0) -> int | 
     urgent does not wait for that: it finds out."""
     if row.open_until is None:
         return None
-    if row.open_until > now and not urgent:
+    if is_ahead(row.open_until, now, LONGEST) and not urgent:
         return 0
     circuit.probing, circuit.is_open, circuit.retry_after = True, False, None
     return max(1, urgent)
@@ -76,7 +78,7 @@ def admits(circuit: Circuit, row: Any, now: datetime, urgent: int = 0) -> int | 
 def reserve(connection: Connection, circuit: Circuit, row: Any, count: int, now: datetime) -> datetime:
     """Room for so many questions within the destination's rate; from when on they may be put. A probe is the only
     one, whoever else delivers."""
-    start = max(row.next_at or now, now)
+    start = row.next_at if is_ahead(row.next_at, now, RESERVED) else now
     values = {"next_at": start + timedelta(seconds=count / circuit.limits.per_second)}
     if circuit.probing:
         values["open_until"] = now + PROBED_WITHIN

@@ -15,6 +15,7 @@ from flows.case_rows import ids_of
 from flows.complaint_cases import open_twin
 from flows.inbox import Heard
 from flows.inbox_reasons import unknown_order, unreadable
+from flows.not_before import is_ahead
 from flows.requests import Outcome, Request, Status
 from models import Order
 from models.database import reading
@@ -41,7 +42,7 @@ def _hear(engine: Engine, row: Any, order_id: int | None, now: datetime, flow_ru
     words = told.get("text") if isinstance(told, dict) else None
     if not isinstance(words, str) or not words.strip():
         return Heard("quarantined", [(NO_WORDS, None)])
-    if order_id is None and row.case_no and now < row.received_at + PATIENCE:
+    if order_id is None and row.case_no and is_ahead(row.received_at + PATIENCE, now, 2 * PATIENCE):
         return Heard("postponed", retry_at=row.received_at + PATIENCE)
     odd: list[tuple[Reason, Any]] = []
     if order_id is None and row.case_no:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import Connection, Engine, and_, func, or_, select
+from sqlalchemy import Connection, Engine, and_, func, or_, select, update
 
 from flows.clock import now
 from flows.messages import render
@@ -31,6 +31,7 @@ def bundle(engine: Engine, as_of: datetime) -> int:
     and then leaves, but at once with anything that can't wait (rule 98)."""
     with transaction(engine) as connection:
         _one_run_at_a_time(connection)
+        _pull_back(connection, as_of)
         waiting: dict[str, dict[tuple, list]] = defaultdict(lambda: defaultdict(list))
         for row in _waiting(connection, as_of):
             waiting[row.shop][row.recipient, row.address].append(row)
@@ -46,6 +47,13 @@ def _one_run_at_a_time(connection: Connection) -> None:
     """Two at once would each begin a digest for the same colleague. SQLite has one writer anyway."""
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(func.hashtext("kefu/digests"))))
+
+
+def _pull_back(connection: Connection, as_of: datetime) -> None:
+    """A digest that was begun by a clock that was ahead, and all that it tells of."""
+    o = OUTBOX.c
+    frozen = (o.what == DIGEST, o.channel == "staff", unsent(o), o.owed_at > as_of + GATHERS)
+    connection.execute(update(OUTBOX).where(*frozen).values(owed_at=as_of, not_before=None))
 
 
 def _waiting(connection: Connection, as_of: datetime) -> list[Any]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Engine, func, or_, select
+from sqlalchemy import Engine, func, select
 from sqlalchemy.exc import OperationalError
 
 from flows import stopping
@@ -21,6 +21,7 @@ from flows.gateways import LONGEST
 from flows.inbox import INBOX, Heard
 from flows.inbox_reasons import not_worked_on, note, same_number
 from flows.masking import mask_text
+from flows.not_before import passed
 from flows.sql import one_row_of, update_all
 from flows.sweep import GIVE_UP_AFTER, RunBatch, call
 from models.database import reading, transaction
@@ -28,7 +29,7 @@ from states.errors import NotFound
 
 log = logging.getLogger("kefu")
 BATCH = 500
-FIRST_DELAY = timedelta(minutes=1)
+FIRST_DELAY, LONGEST_DELAY = timedelta(minutes=1), timedelta(hours=1)
 DONE = ("processed_at", "outcome", "attempts", "retry_at", "error")
 
 
@@ -81,7 +82,7 @@ def _waiting(engine: Engine, now: datetime, shop: str | None, case_no: str | Non
     """By id, in batches that hold each case once: of two records of one order the later one is told second."""
     c = INBOX.c
     due = select(c.id, c.shop, c.source, c.case_no).where(
-        c.processed_at.is_(None), or_(c.retry_at.is_(None), c.retry_at <= now)
+        c.processed_at.is_(None), passed(c.retry_at, now, LONGEST_DELAY)
     )
     due = due.where(c.shop == shop) if shop else due
     due = due.where(c.case_no == case_no) if case_no else due

@@ -18,9 +18,10 @@ from typing import Any
 from sqlalchemy import Connection, or_, select
 
 from flows.gateways.staff_notices import StaffGateway
+from flows.not_before import passed
 from flows.outbox_cases import cases_of, owed
 from flows.outbox_claims import Drain
-from flows.outbox_rows import OUTBOX, Route, o, past
+from flows.outbox_rows import LONGEST_LEASE, OUTBOX, Route, o, past
 from flows.policy_store import current_policy
 from flows.sql import insert_new, one_of, update_all
 from models.database import transaction
@@ -54,7 +55,7 @@ def addressed(drain: Drain) -> set[Route]:
 def _waiting(connection: Connection, drain: Drain, now: datetime) -> list[Any]:
     """The notices to colleagues that may leave now, and that nobody is sending."""
     wanted = select(OUTBOX).where(drain.wanted.condition, o.channel == "staff")
-    wanted = wanted.where(past(o.claimed_until, now), past(o.not_before, drain.wanted.as_of))
+    wanted = wanted.where(passed(o.claimed_until, now, LONGEST_LEASE), past(o.not_before, drain.wanted.as_of))
     return list(connection.execute(wanted.order_by(o.id).with_for_update(skip_locked=True)).all())
 
 

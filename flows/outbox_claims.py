@@ -15,8 +15,9 @@ from sqlalchemy import Connection, Engine
 from flows import circuits, outbox_rows
 from flows.circuits import Circuit
 from flows.gateways import Gateway, Limits, Owed
+from flows.not_before import is_ahead
 from flows.outbox_cases import Case, cases_of, owed
-from flows.outbox_rows import Route, Wanted
+from flows.outbox_rows import LEASE, Route, Wanted
 from flows.outbox_tries import Ending, Try, became
 from flows.outbox_truth import no_longer_true
 from flows.policy_store import current_policy
@@ -24,7 +25,6 @@ from models.database import transaction
 from states.errors import KefuError
 from states.policies.shops import ShopPolicies
 
-LEASE = timedelta(minutes=2)  # longer than all that is claimed at once can take
 LONG_WAIT = timedelta(minutes=10)  # until a message that nobody takes is looked at again
 # of these a colleague is told while on duty (rule 98)
 IN_DUTY_HOURS = ("complaint", "rectification", "bulletin")
@@ -165,7 +165,9 @@ def _admitted(
     urgent = sum(row.urgent for row, _ in mine)
     count = circuits.admits(lane.circuit, destination, now, urgent)
     going, back = mine[:count], [] if count is None else mine[count:]
-    wait = destination.open_until and max(destination.open_until - now, circuits.SHORTEST)
+    wait = circuits.SHORTEST
+    if is_ahead(destination.open_until, now, circuits.LONGEST):
+        wait = max(destination.open_until - now, wait)
     start = circuits.reserve(connection, lane.circuit, destination, len(going), now) if going else now
     each = timedelta(seconds=1 / lane.limits.per_second)
     claimed = [Claimed(row, told, lane, start + number * each) for number, (row, told) in enumerate(going)]

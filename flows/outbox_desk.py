@@ -10,8 +10,9 @@ from sqlalchemy import ColumnElement, Connection, Engine, and_, case, func, or_,
 
 from flows.document_parts import plain
 from flows.masking import mask_text
+from flows.not_before import is_ahead
 from flows.outbox_cases import cases_of
-from flows.outbox_rows import OUTBOX, unsent
+from flows.outbox_rows import LONGEST_LEASE, OUTBOX, unsent
 from flows.policy_store import current_policy
 from models import Destination
 from models.database import transaction
@@ -161,7 +162,7 @@ def abandon(engine: Engine, named: str, *, reason: str, by: str, now: datetime) 
         row = _find(connection, named)
         if row.sent_at or row.lapsed_at:
             raise _refused(row, "abandon", "settled", ("已了结", "it is settled"))
-        if row.claimed_until and row.claimed_until > now:
+        if is_ahead(row.claimed_until, now, LONGEST_LEASE):
             raise _refused(
                 row, "abandon", "on_its_way", ("正在发送", "it is on its way just now; look again shortly")
             )

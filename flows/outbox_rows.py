@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select, update
 
+from flows.circuits import LONGEST
+from flows.not_before import passed
 from flows.scope import Scope
 from flows.sql import Row, one_of, update_all
 from models import OutboxMessage
 
+LEASE = timedelta(minutes=2)  # longer than all that is claimed at once can take
+LONGEST_LEASE = 2 * LEASE  # it begins when the rate allows the message
 OUTBOX = OutboxMessage.__table__
 o = OUTBOX.c
 SETTLED = (
@@ -118,7 +122,8 @@ def claim(
     free = (
         select(o.id)
         .where(wanted.condition, route.condition)
-        .where(past(o.claimed_until, now), past(o.retry_at, now), past(o.not_before, wanted.as_of))
+        .where(passed(o.claimed_until, now, LONGEST_LEASE), passed(o.retry_at, now, LONGEST))
+        .where(past(o.not_before, wanted.as_of))
         .where(or_(o.urgent, ~waits_for_older))
         .order_by(o.id)
         .limit(limit)

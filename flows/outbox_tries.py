@@ -98,7 +98,7 @@ def became(done: Try, now: datetime) -> dict[str, Any]:
         case Ending.LAPSED:
             return {**untried, "lapsed_at": now, "lapsed_why": f"{done.why.zh} / {done.why.en}"}
         case Ending.PUT_BACK | Ending.WAITING | Ending.HELD:
-            return {**untried, "retry_at": later and now + later}
+            return {**untried, "retry_at": later and now + min(later, LONGEST)}
         case Ending.POSTPONED:
             wait = max(later or timedelta(), grown(row.attempts, *PUT_OFF))
             return {**missed, "retry_at": now + min(wait, LONGEST)}

@@ -16,6 +16,7 @@ from flows.case_work import TWO_CLOCKS
 from flows.gateways.carriers import Track, read_push
 from flows.inbox import KUAIDI100, Heard
 from flows.inbox_reasons import Case
+from flows.not_before import is_ahead
 from flows.requests import Request, Status
 from flows.sql import one_of
 from models import Order, Return
@@ -74,7 +75,7 @@ def _find_cases(connection: Connection, shop: str, parcels: Sequence[Parcel]) ->
 def _of_nobody(parcel: Parcel, now: datetime) -> Heard:
     """The order may be on its way to us; later it is a parcel that nobody here sent."""
     waited, wait_until = now - parcel.row.received_at, parcel.row.received_at + KNOWN_BY_THEN
-    if now < wait_until:
+    if is_ahead(wait_until, now, 2 * KNOWN_BY_THEN):
         return Heard("postponed", retry_at=min(now + max(SOON, waited / 2), wait_until))
     return Heard("unchanged", [(inbox_reasons.unknown_waybill(parcel.track.waybill), None)])
 

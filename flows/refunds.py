@@ -20,6 +20,7 @@ from flows.case_work import TIMER
 from flows.clock import now
 from flows.gateways.payments import PaymentsGateway, RefundAnswer, RefundState
 from flows.masking import mask_text
+from flows.not_before import passed
 from flows.refund_rows import REFUNDS
 from flows.requests import Request, Status
 from flows.scope import Scope
@@ -78,7 +79,7 @@ def pay_refunds(
 ) -> None:
     """Send every refund that waits, and ask about those whose outcome is not known; each by itself."""
     with reading(engine) as connection:
-        waiting = _waiting(connection, scope, report.as_of, gone_since=clock() - IN_FLIGHT)
+        waiting = _waiting(connection, scope, report.as_of, clock())
     if payments is None or report.dry_run:
         report.waiting += len(waiting)
         return
@@ -87,15 +88,15 @@ def pay_refunds(
         run_batch(_pay, paying, refund)
 
 
-def _waiting(connection: Connection, scope: Scope, as_of: datetime, gone_since: datetime) -> list[Any]:
+def _waiting(connection: Connection, scope: Scope, as_of: datetime, clock: datetime) -> list[Any]:
     r = REFUNDS.c
-    gone = and_(r.state == "sent", r.sent_at <= gone_since)
+    gone = and_(r.state == "sent", or_(r.sent_at <= clock - IN_FLIGHT, r.sent_at > clock + IN_FLIGHT))
     wanted = (
         select(REFUNDS, RETURNS.c.no, ORDERS.c.no.label("order_no"))
         .join(RETURNS, RETURNS.c.id == r.return_id)
         .join(ORDERS, ORDERS.c.id == r.order_id)
         .where(UNSETTLED, or_(r.state.in_(("requested", "unknown")), gone), r.requested_at <= as_of)
-        .where(or_(r.retry_at.is_(None), r.retry_at <= as_of))
+        .where(passed(r.retry_at, as_of, LONGEST_DELAY))
     )
     wanted = wanted.where(r.shop == scope.shop) if scope.shop else wanted
     wanted = wanted.where(r.return_id == scope.case_id) if scope.case_id else wanted

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Engine, or_, select, update
+from sqlalchemy import Engine, select, update
 
 from flows import order_cases
 from flows.advance import advancing
 from flows.clock import now
+from flows.not_before import passed
 from flows.remaking import ANEW, in_batches, now_known, remake
 from flows.requests import Advanced, DueWork, Outcome, Request, Status
 from flows.scope import Scope, find_scope
@@ -125,7 +126,7 @@ def _due_cases(
         c.due_at <= as_of,
         c.done_at.is_(None),
         c.cancelled_at.is_(None),
-        or_(c.retry_at.is_(None), c.retry_at <= as_of),
+        passed(c.retry_at, as_of, LONGEST_DELAY),
     )
     if scope.shop:
         due = due.where(c.shop == scope.shop)

@@ -190,7 +190,6 @@ CASES = [
     "reshipped", "refunded", "declined", "refunded", "evidence_needed",
 ]
 ANOMALIES = ["late_payment", "paid_not_due", "paid_not_due", "shipped_though_held"]  # as their stories say
-OPENS = {"bag-studio": clock(10), "urumqi-kitchen": clock(9, 30)}  # the after-sales desk
 COMPLAINTS = ["escalated", "escalated", "closed", "answered", "resolved"]
 # fmt: on
 
@@ -265,11 +264,7 @@ def until_the_desk_opens() -> set[str]:
         for row in rows(engine_from_env(), OutboxMessage)
         if (row.case_kind, row.channel, row.attempts) == ("complaint", "staff", 0)
     ]
-    opening = {
-        row.case_id
-        for row in untried
-        if row.retry_at and row.retry_at.astimezone(ZONE).time() == OPENS[row.shop]
-    }
+    opening = {row.case_id for row in untried if row.retry_at}
     return {as_told(row.key) for row in untried if row.case_id in opening}
 
 

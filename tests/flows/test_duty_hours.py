@@ -41,8 +41,9 @@ def test_what_came_too_late_is_held_until_the_desk_opens_and_counts_as_no_try(en
     assert (report.waiting, report.postponed, report.red) == (0, 0, False)
     assert "1 held until their readers are on duty" in report.told
     [row] = messages(engine, channel="staff")
-    assert (row.attempts, row.answer, row.retry_at) == (0, None, OPENS)
+    assert (row.attempts, row.answer, row.retry_at) == (0, None, moment("03-03 20:00"))  # looked at each hour
     deliver(engine, told, OPENS - A_SECOND)
+    assert messages(engine, channel="staff")[0].retry_at == OPENS
     assert got == []
     deliver(engine, told, OPENS)
     assert got == [("complaint_general", "值班客服")]

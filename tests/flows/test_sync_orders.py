@@ -22,12 +22,14 @@ from orders_told import (
     triggers,
 )
 from outside import Answer, Outside
+from sqlalchemy import update
 
 from flows import clock, stopping, sync_orders
 from flows.order_import import import_orders
 from flows.sync_orders import FIRST
 from flows.sync_orders import sync_orders as sync
 from models import Anomaly, InboxFact, Order, OrderLine, SyncCursor
+from models.database import transaction
 from states.errors import BadInput, NotFound
 
 T0 = moment("03-02 12:00")  # the platform's clock
@@ -231,6 +233,20 @@ def test_a_platform_whose_clock_is_ahead_does_not_take_our_cursor_with_it(engine
     assert before <= cursor(engine).since <= clock.now()
     pull(engine, platform, a_page(server_time=None))
     assert before <= cursor(engine).since <= clock.now()
+
+
+@pytest.mark.parametrize("column", ["since", "round_since", "round_at"])
+def test_a_cursor_that_a_clock_once_ahead_has_written_is_not_believed(engine, platform, column):
+    pull(engine, platform, a_page(), a_page(next_cursor="c2"), Answer({}, 503))
+    ahead = clock.now() + timedelta(days=15)
+    page = None if column == "since" else "c2"
+    with transaction(engine) as connection:
+        connection.execute(update(SyncCursor.__table__).values({column: ahead, "page": page}))
+    pull(engine, platform, a_page(a_record("1")))
+    asked = parse_qs(urlsplit(platform.calls[-1].target).query)
+    assert (asked["since"], "cursor" in asked) == ([FIRST.isoformat()], False)
+    assert order(engine, "1").state == "unpaid"
+    assert cursor(engine).since == T0
 
 
 def test_a_platform_whose_clock_was_set_back_is_followed(engine, platform):
