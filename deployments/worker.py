@@ -11,25 +11,21 @@ import inspect
 import os
 import platform
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 os.environ.setdefault("DO_NOT_TRACK", "1")  # Prefect's SDK reports to the outside world unless told not to
 
 import anyio
 import anyio.abc
 from anyio import to_thread
-from prefect.client.schemas.filters import (
-    FlowRunFilter,
-    FlowRunFilterState,
-    FlowRunFilterStateType,
-    WorkPoolFilter,
-    WorkPoolFilterName,
-)
-from prefect.client.schemas.objects import StateType
 from prefect.exceptions import Abort, Pause
 from prefect.flow_engine import run_flow
 from prefect.flows import load_flow_from_entrypoint
-from prefect.states import Cancelled, Cancelling, Crashed
+from prefect.states import Cancelled, Cancelling
 from prefect.workers.base import BaseJobConfiguration, BaseWorker, BaseWorkerResult
+
+from deployments.abandoned_runs import AbandonedRuns
+from deployments.lifelines import hold_lifeline
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -55,8 +51,11 @@ class InProcessWorker(BaseWorker[BaseJobConfiguration, BaseJobConfiguration, InP
     _description = "Runs flows inside the worker's own process: no start-up time, for short flows you trust."
 
     def __init__(self, work_pool_name: str, *args, name: str | None = None, **kwargs) -> None:
-        super().__init__(work_pool_name, *args, name=name or own_name(), **kwargs)
+        super().__init__(work_pool_name, *args, name=own_name(name), **kwargs)
         self._running: set[UUID] = set()
+        self._abandoned = AbandonedRuns(
+            self.name, TYPE, work_pool_name, self.heartbeat_interval_seconds, self._has_in_hand
+        )
 
     async def run(
         self,
@@ -107,10 +106,19 @@ class InProcessWorker(BaseWorker[BaseJobConfiguration, BaseJobConfiguration, InP
             await self.client.set_flow_run_state(flow_run.id, cancelled, force=True)
 
     async def setup(self) -> None:
-        """Begin, and end what a worker before us left behind."""
+        """Begin; the first look, before any run is taken, ends what a worker before us left behind."""
         self._threads = anyio.CapacityLimiter(self._limit or 40)  # not shared with what else uses threads
+        self._exit_stack.enter_context(hold_lifeline(self.name))  # let go of after the last run
         await super().setup()
-        await self._report_abandoned_runs()
+
+    async def sync_with_backend(self) -> None:
+        """Give a sign of life, and look for those who give none any more."""
+        await super().sync_with_backend()
+        if self._has_successfully_synced:
+            await self._abandoned.end(self.client, self._logger)
+
+    def _has_in_hand(self, flow_run_id: UUID) -> bool:
+        return flow_run_id in self._running or flow_run_id in self._submitting_flow_run_ids
 
     async def teardown(self, *exc_info) -> None:
         """Let the batches in progress finish, then stop; a run cut short says so."""
@@ -122,42 +130,10 @@ class InProcessWorker(BaseWorker[BaseJobConfiguration, BaseJobConfiguration, InP
                     await self.client.set_flow_run_state(flow_run_id, state)
         await super().teardown(*exc_info)
 
-    async def _report_abandoned_runs(self) -> None:
-        """Runs of a worker on this machine that was killed: nobody else will ever end them."""
-        runs = await self.client.read_flow_runs(
-            flow_run_filter=FlowRunFilter(
-                state=FlowRunFilterState(
-                    type=FlowRunFilterStateType(
-                        any_=[StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
-                    )
-                )
-            ),
-            work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[self._work_pool_name])),
-        )
-        for flow_run in runs:
-            if _worker_is_gone(flow_run.labels.get("prefect.worker.name")):
-                crashed = Crashed(message="the worker was killed while this ran")
-                await self.client.set_flow_run_state(flow_run.id, crashed, force=True)
 
-
-def own_name() -> str:
-    """Host and process, so that the next worker here can tell whose runs nobody will end."""
-    return f"kefu-{platform.node() or 'localhost'}-{os.getpid()}"
-
-
-def _worker_is_gone(name: object) -> bool:
-    host, _, pid = str(name).rpartition("-")
-    if f"{host}-" != own_name().rpartition("-")[0] + "-" or not pid.isdigit():
-        return False
-    if int(pid) == os.getpid():  # we have just begun: it was somebody before us, such as in a container
-        return True
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        pass
-    return False
+def own_name(name: str | None = None) -> str:
+    """A name that no other worker has, now or later, whatever the hosts are called: runs and heartbeats bear it."""
+    return f"{name or 'kefu-' + (platform.node() or 'localhost')}-{uuid4().hex[:8]}"
 
 
 def _load(entrypoint: str) -> Flow:

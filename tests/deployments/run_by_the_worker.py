@@ -45,6 +45,11 @@ def waits_for_a_word() -> str:
         time.sleep(2)  # whoever answers at once is quicker than this thread
 
 
+@flow
+def takes_its_time(seconds: float = 0) -> None:
+    time.sleep(seconds)
+
+
 @task(name="batch")
 def one_batch() -> None:
     time.sleep(0.2)

@@ -137,25 +137,6 @@ def test_stopping_lets_the_run_in_progress_end_and_report(prefect):
     assert prefect.until_final(run, 1).state.type in ("COMPLETED", "CANCELLED")
 
 
-def test_the_run_of_a_killed_worker_is_reported_by_the_next(prefect):
-    from prefect.states import Pending, Running
-
-    with subprocess.Popen([sys.executable, "-c", ""]) as dead:
-        pass
-    from deployments.worker import own_name
-
-    name = own_name().rpartition("-")[0] + f"-{dead.pid}"
-    run = prefect.start("takes-a-second/test")
-    with prefect.client() as client:
-        client.request("PATCH", f"/flow_runs/{run.id}/labels", json={"prefect.worker.name": name})
-        for state in (Pending(), Running()):
-            client.set_flow_run_state(run.id, state)
-    with prefect.worker():
-        run = prefect.until_final(run)
-    assert run.state.is_crashed()
-    assert "killed" in run.state.message
-
-
 def test_prefect_finds_the_worker_type_by_itself():
     from prefect.workers.base import BaseWorker
 
