@@ -25,7 +25,9 @@ from prefect.states import Cancelled, Cancelling
 from prefect.workers.base import BaseJobConfiguration, BaseWorker, BaseWorkerResult
 
 from deployments.abandoned_runs import AbandonedRuns
+from deployments.held_up import HeldUp
 from deployments.lifelines import hold_lifeline
+from flows.clock import now
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -56,6 +58,7 @@ class InProcessWorker(BaseWorker[BaseJobConfiguration, BaseJobConfiguration, InP
         self._abandoned = AbandonedRuns(
             self.name, TYPE, work_pool_name, self.heartbeat_interval_seconds, self._has_in_hand
         )
+        self._held_up = HeldUp(work_pool_name)
 
     async def run(
         self,
@@ -112,10 +115,11 @@ class InProcessWorker(BaseWorker[BaseJobConfiguration, BaseJobConfiguration, InP
         await super().setup()
 
     async def sync_with_backend(self) -> None:
-        """Give a sign of life, and look for those who give none any more."""
+        """Give a sign of life, and look for those who give none any more, and for what does not come to run."""
         await super().sync_with_backend()
         if self._has_successfully_synced:
             await self._abandoned.end(self.client, self._logger)
+            await self._held_up.look(self.client, self._logger, now())
 
     def _has_in_hand(self, flow_run_id: UUID) -> bool:
         return flow_run_id in self._running or flow_run_id in self._submitting_flow_run_ids

@@ -94,7 +94,7 @@ def test_a_message_that_dies_is_shown_and_somebody_is_told(prefect, stored, ther
     there.behave(lambda asked: rejects("no such buyer") if asked.body["no"] == "2" else NORMAL)
     with OtherSide() as staff:
         monkeypatch.setenv("KEFU_STAFF_URLS", f"客服组长=json://{staff.url.removeprefix('http://')}/")
-        assert deploy_alarms()[0].endswith("created")
+        assert all(change.endswith("created") for change in deploy_alarms())
         assert deploy_alarms() == [], "deploying again changes nothing"
 
         ended = deliver_outbox(as_of=PAID_AT, return_state=True)
@@ -114,10 +114,14 @@ def test_a_message_that_dies_is_shown_and_somebody_is_told(prefect, stored, ther
 
 
 def test_who_has_named_nobody_hears_that_nobody_is_told(prefect, monkeypatch):
-    from deployments.alarms import NAME, deploy_alarms
+    from deployments.alarms import ALARMS, deploy_alarms
 
     with prefect.client() as client:
-        for found in client.read_automations_by_name(NAME):
-            client.delete_automation(found.id)
+        for alarm in ALARMS:
+            for found in client.read_automations_by_name(alarm.name):
+                client.delete_automation(found.id)
     monkeypatch.delenv("KEFU_STAFF_URLS", raising=False)
-    assert deploy_alarms() == ["nobody is told when a message dies: KEFU_STAFF_URLS names nobody"]
+    assert deploy_alarms() == [
+        "nobody is told when a message dies: KEFU_STAFF_URLS names nobody",
+        "nobody is told when a flow is held up: KEFU_STAFF_URLS names nobody",
+    ]
