@@ -1,33 +1,49 @@
 """Runs whose worker is gone are ended, on a real Prefect server; those of the living are not."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
+from prefect_harness import Harness
 
 from deployments.abandoned_runs import LOOKS
 from deployments.lifelines import dead_workers, hold_lifeline
-from deployments.running import prepare
+from deployments.running import prepare, use_settings
+from deployments.server import PrefectServer, client_settings, free_port
 from deployments.steady import Steady
 
-A_WORKER = "import platform; platform.node = lambda: 'a-container'; from deployments.running import *; start_worker()"
+KEFU_ON = """import platform, sys
+host = sys.argv.pop(1)
+platform.node = lambda: host
+from deployments.cli import main
+main()
+"""
 
 
 @pytest.fixture
 def deployed(prefect):
+    """What `deploy_flows` brings, beside our timetable, of which nothing runs by itself."""
+    from deployments.running import deploy
+
+    prepare(say=lambda _: None)
+    deploy(paused=True)
+    deploy_flows()
+
+
+def deploy_flows() -> None:
     """One flow for each way of not overlapping, and one that is slow to import."""
     import run_by_the_worker
     import slow_to_import
     from prefect.deployments.runner import EntrypointType, RunnerDeployment
 
-    from deployments.running import deploy
     from deployments.timetable import ONE_AT_A_TIME_ELSE_DROP, ONE_AT_A_TIME_ELSE_WAIT
 
-    prepare(say=lambda _: None)
-    deploy(paused=True)
     for flow, name, limit in (
         (run_by_the_worker.takes_its_time, "sweep", ONE_AT_A_TIME_ELSE_DROP),
         (run_by_the_worker.takes_its_time, "cut-off", ONE_AT_A_TIME_ELSE_WAIT),
@@ -43,29 +59,78 @@ def deployed(prefect):
 
 
 @contextmanager
-def a_worker_in_a_container(home: Path):
-    """A process of its own, under another host name; it ends without a word."""
+def a_process(*arguments: str, host: str, home: Path, imported_within: float = 0):
+    """kefu in a process of its own, on a machine of that name; it ends without a word, and so do its children."""
     started = subprocess.Popen(
-        [sys.executable, "-c", A_WORKER],
+        [sys.executable, "-c", KEFU_ON, host, *arguments],
         env=os.environ
         | {
             "KEFU_HOME": str(home),
             "PYTHONPATH": str(Path(__file__).parent),
             "PREFECT_WORKER_HEARTBEAT_SECONDS": "1",
-            "IMPORTED_WITHIN": "3600",
+            "IMPORTED_WITHIN": str(imported_within),
         },
+        stdout=subprocess.DEVNULL,
     )
     try:
-        yield
+        yield started
     finally:
-        started.kill()
+        for pid in (started.pid, *children_of(started.pid)):
+            os.kill(pid, signal.SIGKILL)
         started.wait()
+
+
+def children_of(pid: int) -> list[int]:
+    found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True)
+    return [int(child) for child in found.stdout.split()]
+
+
+def until_its_timetable_is_there(up: subprocess.Popen, server: PrefectServer) -> None:
+    from prefect import get_client
+    from prefect.exceptions import ObjectNotFound
+
+    def what() -> bool:
+        assert up.poll() is None
+        try:
+            httpx.get(f"{server.api_url}/health")
+            use_settings(client_settings(server.home, server.api_url))
+            with get_client(sync_client=True) as client:
+                return bool(client.read_deployment_by_name("deliver-outbox/by-hand"))
+        except (httpx.HTTPError, ObjectNotFound):
+            return False
+
+    give_up_at = time.monotonic() + 180
+    while not what():
+        assert time.monotonic() < give_up_at, f"{server.url} has no timetable"
+        time.sleep(0.5)
+
+
+def test_up_that_was_killed_with_its_server_goes_on_under_another_host_name(prefect, tmp_path):
+    """As the container of `kefu up` is created anew, beside the home of the one before."""
+    port = free_port()
+    url, home = f"http://127.0.0.1:{port}", tmp_path / "home"
+    up = ("up", "--port", str(port))
+    here = Harness(PrefectServer(url, home / "prefect"), home)
+    with a_process(*up, host="the-one-before", home=home) as process:
+        until_its_timetable_is_there(process, here.server)
+        deploy_flows()
+        runs = [here.start(f"takes-its-time/{way}", seconds=3600) for way in ("sweep", "cut-off")]
+        for run in runs:
+            here.until(run, lambda run: run.state.is_running())
+    with a_process(*up, host="the-next", home=home) as process:
+        until_its_timetable_is_there(process, here.server)
+        for run in runs:
+            assert here.until_final(run).state.is_crashed()
+        for way in ("sweep", "cut-off"):
+            assert here.run(f"takes-its-time/{way}").state.is_completed()
+        assert here.run("dispatch-cutoff/bag-studio").state.is_completed()
 
 
 @pytest.mark.usefixtures("deployed")
 @pytest.mark.parametrize("elsewhere", [False, True], ids=["same home", "home elsewhere"])
 def test_what_a_killed_worker_ran_is_ended_by_one_under_another_host_name(prefect, elsewhere, tmp_path):
-    with a_worker_in_a_container(tmp_path / "elsewhere" if elsewhere else tmp_path):
+    home = tmp_path / "elsewhere" if elsewhere else tmp_path
+    with a_process("worker", host="a-container", home=home, imported_within=3600):
         running = [prefect.start(f"takes-its-time/{way}", seconds=3600) for way in ("sweep", "cut-off")]
         pending = prefect.start("is-imported/sweep")
         for run in running:
