@@ -45,6 +45,7 @@ WEEK = (
     moment("2027-01-05 12:00"),
 )  # the story's other days are lived through plainly
 FINAL = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+AUTH = ("kefu", "over-new-year")
 PATIENCE = 300  # seconds, whatever else this machine has to do
 
 
@@ -53,7 +54,7 @@ class Up:
 
     def __init__(self, home: Path, url: str) -> None:
         self._stands_at = home / "stands-at"
-        self._client = httpx.Client(base_url=f"{url}/api", timeout=60, trust_env=False)
+        self._client = httpx.Client(base_url=f"{url}/api", auth=AUTH, timeout=60, trust_env=False)
 
     def stands_at(self, at: datetime) -> None:
         """From now on it is this time there."""
@@ -111,7 +112,8 @@ def kefu_up(home: Path, at: datetime, **environ: str) -> Iterator[Up]:
     up = Up(home, f"http://127.0.0.1:{port}")
     up.stands_at(at)
     env = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "KEFU_"))}
-    env |= {"KEFU_HOME": str(home), "PYTHONPATH": str(REPOSITORY / "tests"), **environ}
+    env |= {"KEFU_HOME": str(home), "KEFU_AUTH": ":".join(AUTH), **environ}
+    env |= {"PYTHONPATH": str(REPOSITORY / "tests")}
     command = [sys.executable, "-c", UP, str(home / "stands-at"), "up", "--port", str(port)]
     with (home / "said").open("w") as said:
         process = subprocess.Popen(command, cwd=REPOSITORY, env=env, stdout=said, stderr=subprocess.STDOUT)
