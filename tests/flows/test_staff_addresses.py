@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -89,6 +90,15 @@ def test_a_dead_address_opens_its_own_circuit_and_the_others_flow_on(engine, ali
     )
     circuits = {row.name: row.open_until is not None for row in rows(engine, Destination)}
     assert circuits == {f"{SHOP}/staff/{dead}": True, f"{SHOP}/staff/{healthy}": False}
+
+
+def test_two_runs_at_once_tell_each_address_once(engine, alive, addresses):
+    addresses(at(alive), at(alive, "second"))
+    owe(engine, orders(engine, 4), channel="staff", what="order_in_doubt")
+    with ThreadPoolExecutor() as pool:
+        for done_ in [pool.submit(run, engine) for _ in range(3)]:
+            done_.result()
+    assert sorted(heard(alive)) == ["all"] * 4 + ["second"] * 4
 
 
 def test_with_one_address_there_is_one_row(engine, alive, addresses):
