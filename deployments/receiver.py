@@ -19,6 +19,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from flows import clock
 from flows.inbox import PAYMENTS, PLATFORM
@@ -30,7 +31,8 @@ from states.errors import BadInput
 log = logging.getLogger("kefu")
 PORT = 4201
 BODY_SECONDS = 10  # to send us a body
-LARGEST_HEAD = 16 << 10  # bytes of path and headers
+LARGEST_HEAD = 16 << 10  # bytes of path and headers, before the rest of them is waited for
+HEAD_SECONDS = 10  # to send us these
 RESTLESS = 30  # seconds, until it looks again for what waits
 NOS = {
     400: {"description": "Unreadable, or asking something of us"},
@@ -180,6 +182,25 @@ def _no(status: int, code: str, message: str, headers: dict[str, str] | None = N
     return JSONResponse({**told, "message": message}, status, headers)
 
 
+class InTime(H11Protocol):
+    """Left to itself, a connection on which a head comes a byte now and then is kept for ever; so many of them, and
+    we can open no file any more."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        super().connection_made(transport)
+        self.loop.call_later(HEAD_SECONDS, self._look, None)
+
+    def _look(self, before: Any) -> None:
+        """Whether something has been asked since."""
+        if self.transport.is_closing():
+            return
+        answered = self.cycle is None or self.cycle.response_complete
+        if answered and self.cycle is before:
+            self.transport.close()
+        else:
+            self.loop.call_later(HEAD_SECONDS, self._look, self.cycle)
+
+
 class Receiver:
     """The receiver: in this thread until it is asked to stop, or beside it until it is left.
 
@@ -193,7 +214,7 @@ class Receiver:
         # no access log: a path may hold anything
         quiet = {"log_level": "warning", "access_log": False, "server_header": False}
         bounded = {
-            "http": "h11",
+            "http": InTime,
             "h11_max_incomplete_event_size": LARGEST_HEAD,
             "timeout_graceful_shutdown": 3,
         }

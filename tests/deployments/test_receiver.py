@@ -367,3 +367,54 @@ def test_an_answer_is_not_held_back_until_the_sender_has_confirmed_its_first_hal
     with httpx.Client(base_url=receiver.url, trust_env=False) as sender:
         waited = [sender.get("/health").elapsed for _ in range(60)]
     assert min(waited[40:]) < timedelta(milliseconds=30)
+
+
+HEALTH = b"GET /health HTTP/1.1\r\nHost: kefu\r\n\r\n"
+
+
+@pytest.mark.parametrize("first", [b"", HEALTH], ids=["at first", "after another"])
+def test_who_sends_a_head_byte_by_byte_is_hung_up_on(engine, monkeypatch, first):
+    monkeypatch.setattr("deployments.receiver.HEAD_SECONDS", 0.3)
+    settings(monkeypatch)
+    with Receiver(engine, port=0) as running, socket.create_connection(_where(running), timeout=0.02) as slow:
+        slow.sendall(first + b"POST /push HTTP/1.1\r\nX: ")
+        give_up_at = time.monotonic() + 20
+        while not _hung_up(slow):
+            assert time.monotonic() < give_up_at
+
+
+def test_who_takes_his_time_over_several_requests_is_not_hung_up_on(engine, monkeypatch):
+    monkeypatch.setattr("deployments.receiver.HEAD_SECONDS", 0.5)
+    settings(monkeypatch)
+    with Receiver(engine, port=0) as running, socket.create_connection(_where(running), timeout=5) as steady:
+        for _ in range(6):
+            steady.sendall(HEALTH)
+            heard = b""
+            while not heard.endswith(b"true}"):
+                heard += steady.recv(1_000) or pytest.fail("hung up on")
+            time.sleep(0.2)
+
+
+def test_a_head_without_end_is_not_read_to_it(receiver):
+    assert httpx.get(f"{receiver.url}/health", headers={"X": "x" * 8_000}).status_code == 200
+    try:
+        answered = httpx.get(f"{receiver.url}/health", headers={"X": "x" * 400_000}).status_code
+    except httpx.TransportError:  # it hung up before we had told it all
+        answered = 400
+    assert answered == 400
+
+
+def _hung_up(slow: socket.socket) -> bool:
+    """After one more byte of ours."""
+    try:
+        slow.sendall(b"x")
+        return not slow.recv(1_000)
+    except TimeoutError:
+        return False
+    except ConnectionError:
+        return True
+
+
+def _where(running: Receiver) -> tuple[str, int]:
+    there = urlsplit(running.url)
+    return there.hostname, there.port
