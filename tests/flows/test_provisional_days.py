@@ -19,7 +19,9 @@ from complaints_told import (
     rounds,
     settled,
 )
+from databases import SHOP_FILES
 from days_told import days_come
+from old_databases import bring_to
 from orders_told import (
     A_MINUTE,
     A_SECOND,
@@ -42,18 +44,22 @@ from orders_told import (
     timers,
     triggers,
 )
-from sqlalchemy import Engine
+from sqlalchemy import Engine, MetaData, insert
 
+from deployments.shop_files import load_shop_file
 from flows.complaint_steps import complaint_callbacks
 from flows.dispatch_cutoff import dispatch_cutoff
 from flows.order_watch import watch_orders
 from flows.payment_reminders import remind_unpaid
+from flows.policy_store import apply_policy
 from flows.remaking import on_closed_days, repromise
 from flows.requests import Status
 from models import Anomaly, Order, OutboxMessage, Timer
 from models.database import reading
+from models.migrating import migrate
 
 KITCHEN = "urumqi-kitchen"
+SHOP_FILE = next(path for path in SHOP_FILES if path.stem == SHOP)
 AFTER = moment("2026-12-31 17:00")  # paid at the cut-off of the last known day: after it
 PLACED = AFTER - AN_HOUR
 MONDAY = "01-04 17:00"
@@ -235,47 +241,50 @@ def test_what_was_held_over_its_cut_off_waits_for_the_next_batch_on_the_days_kno
     assert (f"{order(engine).promise_on}", "promise_moved" in owed(engine)) == ("2026-12-31", False)
 
 
-def test_an_order_that_an_older_kefu_left_without_a_promise_gets_one(engine, library):
-    """As migration 0007 leaves it: a timer that rests on a day long known."""
-    buy(engine)
-    strand(engine)
-    assert order(engine).promise_on is None
-    dispatch_cutoff(engine, as_of=AFTER + AN_HOUR)
-    assert (f"{order(engine).promise_on}", open_timers(engine)["dispatch_cutoff"]) == ("2027-01-04", MONDAY)
-    assert [row.settled_at for row in of_case(engine, Anomaly)] == [AFTER + AN_HOUR]
+def test_an_order_that_an_older_kefu_left_without_a_promise_gets_one(stranded):
+    dispatch_cutoff(stranded, as_of=AFTER + AN_HOUR)
+    assert (f"{order(stranded).promise_on}", open_timers(stranded)["dispatch_cutoff"]) == (
+        "2027-01-04",
+        MONDAY,
+    )
+    assert [row.settled_at for row in of_case(stranded, Anomaly)] == [AFTER + AN_HOUR]
+    assert "promise_moved" not in owed(stranded), "no other day was promised"
 
 
-def test_nobody_gets_nothing_from_promising_anew_by_hand(engine, library):
-    """Stranded or not, on whatever day: exit 0 means there is a promise."""
-    buy(engine)
-    strand(engine)
-    outcome = tell_one(engine, by("lin", "repromise", AFTER + AN_HOUR))
-    assert outcome.status is Status.CHANGED
-    assert (f"{order(engine).promise_on}", open_timers(engine)["dispatch_cutoff"]) == ("2027-01-04", MONDAY)
+def test_nobody_gets_nothing_from_promising_anew_by_hand(stranded):
+    """Exit 0 means that there is a promise."""
+    assert tell_one(stranded, by("lin", "repromise", AFTER + AN_HOUR)).status is Status.CHANGED
+    assert (f"{order(stranded).promise_on}", open_timers(stranded)["dispatch_cutoff"]) == (
+        "2027-01-04",
+        MONDAY,
+    )
 
 
-def strand(engine: Engine) -> None:
-    """As an older kefu stored it, migrated."""
-    from importlib import import_module
+def test_a_person_lets_go_what_an_older_kefu_left_without_a_promise(stranded):
+    assert tell_one(stranded, by("lin", "release", AFTER + AN_HOUR)).status is Status.CHANGED
+    assert order(stranded).state == "released"
 
-    import sqlalchemy as sa
 
-    migration = import_module("models.migrations.versions.0007_provisional_days")
+@pytest.fixture
+def stranded(databases, database_kind, library) -> Engine:
+    """The database of an older kefu with an order paid where its calendar ended, migrated."""
+    engine = databases.empty(database_kind)
+    bring_to(engine, "0006")
+    apply_policy(engine, load_shop_file(SHOP_FILE), at=PLACED)
+    rows_before = {
+        "orders": {"id": 1, "shop": SHOP, "no": "1", "state": "verified", "version": 3, "changed_at": AFTER,
+                   "amount_fen": 1, "paid_fen": 1, "refunded_fen": 0, "placed_at": PLACED, "pay_by": AFTER + AN_HOUR,
+                   "reminded_rung": 0, "paid_at": AFTER},
+        "anomalies": {"case_kind": "order", "case_id": 1, "shop": SHOP, "code": "no_promise", "key": "",
+                      "trigger": "pay", "at": AFTER, "recorded_at": AFTER, "zh": "没有发货承诺", "en": "none",
+                      "facts": {}},
+    }  # fmt: skip
+    (found := MetaData()).reflect(engine)
     with engine.begin() as connection:
-        connection.exec_driver_sql("DELETE FROM timers WHERE kind = 'dispatch_cutoff'")
-        nothing = dict.fromkeys(("promise_kind", "promise_on", "promise_cutoff_at", "promise_unknown_on"))
-        connection.execute(sa.update(Order.__table__).values(nothing))
-        note = {
-            "shop": SHOP,
-            "case_kind": "order",
-            "case_id": 1,
-            "code": "no_promise",
-            "key": "",
-            "trigger": "pay",
-        }
-        words = {"zh": "没有发货承诺", "en": "it has no dispatch promise", "facts": {}}
-        connection.execute(sa.insert(Anomaly.__table__).values(at=AFTER, recorded_at=AFTER, **note, **words))
-        migration.rescue(connection)
+        for name, row in rows_before.items():
+            connection.execute(insert(found.tables[name]), row)
+    migrate(engine)
+    return engine
 
 
 # -- complaints -------------------------------------------------------------------------------------

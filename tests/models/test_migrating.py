@@ -38,6 +38,7 @@ COMMANDS = [
     "inbox list",
     "outbox list",
     "due",
+    "repromise --shop bag-studio",
     "explain 4711",
     "quote promise --shop bag-studio --paid-at 2026-03-02T10:00",
 ]

@@ -38,16 +38,11 @@ def upgrade() -> None:
     op.create_index(
         "timers_provisional", "timers", columns, postgresql_where=PROVISIONAL, sqlite_where=PROVISIONAL
     )
-    rescue(op.get_bind())
-
-
-def rescue(connection: sa.Connection) -> None:
-    """See to the orders that an older kefu left without a promise and a timer."""
     never, known = (
         sa.bindparam("never", NEVER, UtcDateTime()),
         sa.bindparam("long_known", LONG_KNOWN, sa.Date()),
     )
-    connection.execute(sa.text(STRANDED).bindparams(never, known))
+    op.execute(sa.text(STRANDED).bindparams(never, known))
 
 
 def downgrade() -> None:
