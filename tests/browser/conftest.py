@@ -42,6 +42,20 @@ if (location.origin == %r) localStorage.setItem("prefect-password", btoa(%r))
 
 
 @pytest.fixture
+def strangers_name() -> str:
+    return STRANGERS_NAME
+
+
+@pytest.fixture
+def visitor(chromium: Any) -> Iterator[Any]:
+    """A page of somebody who is not logged in, and goes where he likes."""
+    page = chromium.new_page(locale="en-US")
+    page.set_default_timeout(PATIENCE)
+    yield page
+    page.close()
+
+
+@pytest.fixture
 def page(chromium: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
     """A page that fails the test when it speaks to anybody but our server; at the operators' window it is logged in."""
     page = chromium.new_page(viewport={"width": 1280, "height": 900}, locale="en-US")

@@ -6,7 +6,6 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 import pytest
-from conftest import STRANGERS_NAME
 
 from deployments.auth import auth_string
 from flows.secret_blocks import stored_blocks
@@ -111,14 +110,14 @@ def test_a_page_of_another_origin_can_not_lay_the_window_under_its_own_buttons(p
     assert "chrome-error" in page.frames[1].url
 
 
-def test_a_name_that_a_stranger_points_at_this_machine_opens_nothing(prefect, secret, chromium):
+def test_a_name_that_a_stranger_points_at_this_machine_opens_nothing(
+    prefect, secret, visitor, strangers_name
+):
     """DNS rebinding: the page's own origin is the stranger's name, which by now means us."""
-    window = prefect.server.url.replace("127.0.0.1", STRANGERS_NAME)
-    page = chromium.new_page()
+    window = prefect.server.url.replace("127.0.0.1", strangers_name)
     for path in ("/", "/ui-settings", "/api/health", "/api/admin/settings"):
-        assert page.goto(window + path).status == 403, path
-    got = page.evaluate(ATTACK, [window, "rebound"])
-    page.close()
+        assert visitor.goto(window + path).status == 403, path
+    got = visitor.evaluate(ATTACK, [window, "rebound"])
     assert not [text for text in got.values() if text and "no address of the operators' window" not in text]
     assert [name for name in variables(prefect) if name.startswith("rebound")] == []
 

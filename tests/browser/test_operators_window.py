@@ -4,7 +4,6 @@ import re
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
-from conftest import PATIENCE
 
 from deployments.auth import auth_string
 from deployments.running import deploy, prepare
@@ -38,19 +37,16 @@ def deployment_id(prefect, name):
         return client.read_deployment_by_name(name).id
 
 
-def test_the_window_asks_who_comes_for_the_auth_string(prefect, deployed, chromium):
-    page = chromium.new_page()
-    page.set_default_timeout(PATIENCE)
-    search = page.get_by_placeholder("Search deployments")
+def test_the_window_asks_who_comes_for_the_auth_string(prefect, deployed, visitor):
+    search = visitor.get_by_placeholder("Search deployments")
     for told in ("kefu:guessed", auth_string(prefect.server.home)):
-        page.goto(f"{prefect.server.url}/deployments")
-        page.get_by_placeholder("admin:pass").fill(told)
+        visitor.goto(f"{prefect.server.url}/deployments")
+        visitor.get_by_placeholder("admin:pass").fill(told)
         assert not search.is_visible()
-        with page.expect_response("**/api/admin/version"):
-            page.get_by_role("button", name="Login").click()
+        with visitor.expect_response("**/api/admin/version"):
+            visitor.get_by_role("button", name="Login").click()
     search.fill("every-5-minutes")
-    page.get_by_text("every-5-minutes", exact=True).first.wait_for()
-    page.close()
+    visitor.get_by_text("every-5-minutes", exact=True).first.wait_for()
 
 
 def test_the_deployments_list_names_what_runs_and_when(prefect, deployed, page):
