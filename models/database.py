@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -40,9 +40,19 @@ def engine_for(url: str) -> Engine:
         return create_engine(parsed, pool_pre_ping=True, hide_parameters=True)
     if parsed.get_backend_name() != "sqlite":
         raise ArgumentError(f"{parsed.get_backend_name()} is neither postgresql nor sqlite")
+    _make_private(parsed.database or "")
     engine = create_engine(parsed, connect_args={"timeout": 60}, hide_parameters=True)
     event.listen(engine, "connect", _set_up_sqlite)
     return engine
+
+
+def _make_private(file: str) -> None:
+    """Whoever makes the database, it is for its owner's eyes only; -wal and -shm get the mode of the file."""
+    if file and not file.startswith((":memory:", "file:")) and not Path(file).exists():
+        with suppress(OSError):  # connecting says what is wrong there
+            Path(file).touch(
+                0o600
+            )  # only here: to open and close a database that is in use drops SQLite's locks
 
 
 def _set_up_sqlite(connection, _record) -> None:

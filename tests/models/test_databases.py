@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
 from sqlmodel import SQLModel
 
 from models import Buyer, DispatchBatch, Order, Timer
-from models.database import reading, transaction
+from models.database import engine_for, reading, transaction
 from models.migrating import migrate
 
 NOON = datetime(2026, 3, 2, 4, tzinfo=UTC)
@@ -82,6 +82,15 @@ def test_sqlite_writes_ahead_to_the_disk_waits_for_others_and_keeps_foreign_keys
     with engine.connect() as connection:
         for name, value in pragmas.items():
             assert connection.execute(text(f"PRAGMA {name}")).scalar() == value, name
+
+
+def test_a_sqlite_file_is_made_for_its_owner_alone_and_so_is_what_lies_beside_it(tmp_path):
+    engine = engine_for(f"sqlite:///{tmp_path / 'kefu.db'}")
+    with engine.connect() as connection:
+        connection.exec_driver_sql("CREATE TABLE t (id)")
+        modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    engine.dispose()
+    assert modes == dict.fromkeys(("kefu.db", "kefu.db-wal", "kefu.db-shm"), 0o600)
 
 
 def test_sqlite_takes_the_write_lock_before_the_first_read(databases):
