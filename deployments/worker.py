@@ -17,8 +17,9 @@ os.environ.setdefault("DO_NOT_TRACK", "1")  # Prefect's SDK reports to the outsi
 
 import anyio
 import anyio.abc
+import httpx
 from anyio import to_thread
-from prefect.exceptions import Abort, Pause
+from prefect.exceptions import Abort, ObjectNotFound, Pause
 from prefect.flow_engine import run_flow
 from prefect.flows import load_flow_from_entrypoint
 from prefect.states import Cancelled, Cancelling
@@ -117,9 +118,16 @@ class InProcessWorker(BaseWorker[BaseJobConfiguration, BaseJobConfiguration, InP
     async def sync_with_backend(self) -> None:
         """Give a sign of life, and look for those who give none any more, and for what does not come to run."""
         await super().sync_with_backend()
-        if self._has_successfully_synced:
+        if not self._has_successfully_synced:
+            return
+        try:
             await self._abandoned.end(self.client, self._logger)
             await self._held_up.look(self.client, self._logger, now())
+        except (
+            httpx.HTTPError,
+            ObjectNotFound,
+        ) as error:  # Prefect would end the whole worker over some of them
+            self._logger.warning("looked in vain for abandoned runs: %s", error)
 
     def _has_in_hand(self, flow_run_id: UUID) -> bool:
         return flow_run_id in self._running or flow_run_id in self._submitting_flow_run_ids

@@ -1,5 +1,6 @@
 """Runs whose worker is gone are ended, on a real Prefect server; those of the living are not."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -191,6 +192,18 @@ def test_a_run_that_somebody_was_cancelling_ends_as_cancelled(prefect):
     with prefect.worker():
         assert prefect.until_final(run).state.is_cancelled()
     assert dead_workers().isdisjoint({"killed"}), "its file was left behind"
+
+
+def test_a_look_that_fails_ends_no_worker(prefect, caplog):
+    from deployments.worker import InProcessWorker
+
+    async def work_in_a_pool_that_somebody_deletes() -> None:
+        async with InProcessWorker("deleted-meanwhile") as worker:
+            await worker.client.delete_work_pool("deleted-meanwhile")
+            await worker.sync_with_backend()
+
+    asyncio.run(work_in_a_pool_that_somebody_deletes())
+    assert "looked in vain for abandoned runs" in caplog.text
 
 
 def test_a_worker_lives_for_as_long_as_its_process_holds_its_file(tmp_path, monkeypatch):
