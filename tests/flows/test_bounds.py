@@ -121,6 +121,7 @@ def test_the_limit_itself_is_allowed_and_not_a_byte_more(ask: Ask, spaces: int, 
         (b"{}", b"br"),
         (gzip.compress(gzip.compress(b"{}")), b"gzip, gzip"),
     ],
+    ids=["cut short", "not packed", "unknown", "packed twice"],  # packed bytes hold the time
 )
 def test_what_cannot_be_unpacked_is_no_answer(ask: Ask, body: bytes, packing: bytes):
     with Rude(says(body, b"Content-Encoding: " + packing)) as there, pytest.raises(GatewayUnavailable) as no:
