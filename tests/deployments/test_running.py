@@ -33,7 +33,7 @@ from flows.imports.readers import read_orders
 from flows.outbox_desk import Standing
 from models import Anomaly, OutboxMessage
 from models.database import engine_from_env
-from states.policies.working_days import DispatchDays
+from states.policies.working_days import DispatchDays, WorkingDays
 
 A_DAY = date(2026, 3, 10)  # whenever this runs: the holidays of next year are not known yet
 KEFU = [sys.executable, "-c", "from deployments.cli import main; main()"]
@@ -206,7 +206,7 @@ def test_the_day_is_a_working_day_and_over():
     for month in range(1, 13):
         now = datetime(2026, month, 8, tzinfo=UTC)
         day = latest_full_day(now)
-        assert DispatchDays.CN_WORKING_DAYS.is_dispatch_day(day)
+        assert WorkingDays(DispatchDays.CN_WORKING_DAYS).is_working(day)
         assert (now.date() - day).days >= 2
 
 
