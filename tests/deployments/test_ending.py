@@ -25,6 +25,7 @@ from models import Refund
 from models.database import engine_from_env
 
 KEFU = [sys.executable, "-c", "from deployments.cli import main; main()"]
+AUTH = ("kefu", "in-time")
 PROMISED = 20  # seconds
 STARTS_WITHIN = 180
 
@@ -35,6 +36,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         if name.startswith(("PREFECT_", "KEFU_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("KEFU_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("KEFU_AUTH", ":".join(AUTH))
     return tmp_path
 
 
@@ -49,11 +51,11 @@ def wait_until(so_far: Any, up: subprocess.Popen, said: Path) -> Any:
 
 def begin_run(api: str, deployment: str) -> bool:
     try:
-        found = httpx.get(f"{api}/deployments/name/{deployment}", timeout=5)
+        found = httpx.get(f"{api}/deployments/name/{deployment}", auth=AUTH, timeout=5)
         if not found.is_success:
             return False
-        run = httpx.post(f"{api}/deployments/{found.json()['id']}/create_flow_run", json={}, timeout=5)
-        return run.is_success
+        path = f"{api}/deployments/{found.json()['id']}/create_flow_run"
+        return httpx.post(path, json={}, auth=AUTH, timeout=5).is_success
     except httpx.HTTPError:
         return False
 
