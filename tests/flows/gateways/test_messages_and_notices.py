@@ -204,7 +204,7 @@ def test_a_service_of_the_staffs_that_never_ends_its_answer_holds_nobody(soon, m
         monkeypatch.setenv("KEFU_STAFF_URLS", there.url.replace("http", "json"))
         tracemalloc.start()
         with pytest.raises(GatewayUnavailable):
-            deliver(an_owed(channel="staff"))
+            tell_staff(an_owed(channel="staff"))
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
     assert most < 40 << 20
@@ -213,7 +213,7 @@ def test_a_service_of_the_staffs_that_never_ends_its_answer_holds_nobody(soon, m
 def test_a_service_of_the_staffs_that_sends_us_elsewhere_is_not_followed(staff):
     staff.answers[0] = Answer({}, 307, {"Location": "/elsewhere"})
     with pytest.raises(GatewayUnavailable):
-        deliver(an_owed(channel="staff"))
+        tell_staff(an_owed(channel="staff"))
     assert len(staff.calls) == 1
 
 
