@@ -18,8 +18,8 @@ from sqlalchemy.exc import OperationalError
 
 from flows import ledger, order_cases
 from flows.case_work import CaseWork
-from flows.masking import mask_text
 from flows.requests import Advanced, DueWork, Outcome, Request, Status
+from flows.strangers import in_words
 from models.database import transaction
 from states.errors import KefuError
 from states.lifecycle import BEFORE
@@ -123,7 +123,7 @@ def _spoilers(
     """The cases that can't be worked on even alone, each with its error: found by halving, in trials."""
     cases = list(dict.fromkeys(map(_case, requests)))
     if len(cases) == 1:
-        return {cases[0]: _told(error)}
+        return {cases[0]: in_words(error)}
     bad: dict[Any, str] = {}
     for half in (set(cases[: len(cases) // 2]), set(cases[len(cases) // 2 :])):
         part = [r for r in requests if _case(r) in half]
@@ -139,11 +139,6 @@ def _spoilers(
 
 def _case(request: Request | DueWork) -> Any:
     return request.case_id if isinstance(request, DueWork) else (request.shop, request.no)
-
-
-def _told(error: Exception) -> str:
-    """What went wrong, without personal data (promise 9)."""
-    return mask_text(f"{type(error).__name__}: {error}")
 
 
 def _failed(kind: str, no: str, request: Request | DueWork, error: str) -> Outcome:
@@ -187,5 +182,5 @@ def _answer(request: Request | DueWork, work: CaseWork | None, broken: dict[int,
         status = Status.CHANGED if changes or not work.refusals else Status.REFUSED
         return Outcome(request, status, view.no, changes, tuple(work.refusals))
     except Exception as error:  # one bad case stops nothing (promise 8)
-        broken[view.id] = _told(error)
+        broken[view.id] = in_words(error)
         return _failed(work.lifecycle.name, view.no, request, broken[view.id])

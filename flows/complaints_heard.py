@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,6 +16,7 @@ from flows.inbox import Heard
 from flows.inbox_reasons import unknown_order, unreadable
 from flows.not_before import is_ahead
 from flows.requests import Outcome, Request, Status
+from flows.strangers import decoded
 from models import Order
 from models.database import reading
 from states.policies.complaint_terms import Channel, IntakeClass, Nature
@@ -38,7 +38,7 @@ def hear_of_complaints(
 
 
 def _hear(engine: Engine, row: Any, order_id: int | None, now: datetime, flow_run: str | None) -> Heard:
-    told = json.loads(row.raw).get("complaint")
+    told = decoded(row.raw).get("complaint")
     words = told.get("text") if isinstance(told, dict) else None
     if not isinstance(words, str) or not words.strip():
         return Heard("quarantined", [(NO_WORDS, None)])

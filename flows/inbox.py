@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, delete, select, update
 from flows.inbox_reasons import Case, note, told_again
 from flows.signatures import BadSignature
 from flows.sql import insert_new, one_row_of
+from flows.strangers import LOST
 from models import InboxFact, SeenNonce
 from models.database import transaction
 from states.reasons import Reason
@@ -64,7 +65,7 @@ class Heard:
 def word(told: Any) -> str | None:
     """A number or name of theirs that we can look for; None for what can't be one."""
     text = str(told) if isinstance(told, (str, int)) and not isinstance(told, bool) else ""
-    return text if text.isprintable() and WORD.fullmatch(text) else None
+    return text if text.isprintable() and LOST not in text and WORD.fullmatch(text) else None
 
 
 def moment(told: Any) -> datetime | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +10,7 @@ from sqlalchemy import Connection, or_, select
 from flows.inbox import INBOX
 from flows.inbox_reasons import INBOX_CASE
 from flows.masking import mask_address, mask_name, mask_phone, mask_text
+from flows.strangers import cleaned, decoded
 from models import Anomaly
 from states.errors import NotFound
 
@@ -65,9 +65,9 @@ def _short(row: Any) -> dict[str, Any]:
 
 def _words(raw: str) -> Any:
     try:
-        return json.loads(raw)
-    except (ValueError, RecursionError):
-        return raw
+        return decoded(raw)
+    except ValueError:
+        return cleaned(raw, lines=True)
 
 
 def _masked(told: Any, key: str = "") -> Any:

@@ -16,13 +16,13 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.exc import OperationalError
 
 from flows import stopping
+from flows.apart import apart
 from flows.facts_heard import HEARD, Hears, unknown
-from flows.gateways import LONGEST
 from flows.inbox import INBOX, Heard
 from flows.inbox_reasons import not_worked_on, note, same_number
-from flows.masking import mask_text
 from flows.not_before import passed
 from flows.sql import one_row_of, update_all
+from flows.strangers import in_words
 from flows.sweep import GIVE_UP_AFTER, RunBatch, call
 from models.database import reading, transaction
 from states.errors import NotFound
@@ -128,26 +128,30 @@ def _hear(
     except Exception as error:
         if len(rows) == 1:
             log.exception("inbox fact %s could not be worked on", rows[0].id)
-            return {
-                rows[0].id: Heard("failed", error=mask_text(f"{type(error).__name__}: {error}")[:LONGEST])
-            }
+            return {rows[0].id: Heard("failed", error=in_words(error))}
         return {
             id_: told for row in rows for id_, told in _hear(hear, engine, shop, [row], now, flow_run).items()
         }
 
 
 def _done(engine: Engine, heard: list[tuple[Any, Heard]], now: datetime, report: InboxReport) -> None:
-    """Mark them, note what is odd, count. A fact that could not be worked on comes again, some times."""
-    heard = [(row, _given_up(row, told)) for row, told in heard]
-    with transaction(engine) as connection:
-        keys = [{"id": row.id} for row, _ in heard]
-        update_all(connection, INBOX, keys, [_marks(row, told, now) for row, told in heard], DONE)
-        odd = [(row, reason, case) for row, told in heard for reason, case in told.odd]
-        odd += [(row, same_number(), None) for row in _not_alone(connection, [row for row, _ in heard])]
-        report.anomalies += note(connection, odd, recorded_at=now)
-    for row, told in heard:
-        report.count(row, told)
-        report.anomalies += told.anomalies
+    """Mark them, note what is odd, count. A fact that could not be worked on comes again, some times; so does one of
+    which it can't be noted what became of it."""
+
+    def mark(heard: Sequence[tuple[Any, Heard]]) -> None:
+        heard = [(row, _given_up(row, told)) for row, told in heard]
+        with transaction(engine) as connection:
+            keys = [{"id": row.id} for row, _ in heard]
+            update_all(connection, INBOX, keys, [_marks(row, told, now) for row, told in heard], DONE)
+            odd = [(row, reason, case) for row, told in heard for reason, case in told.odd]
+            odd += [(row, same_number(), None) for row in _not_alone(connection, [row for row, _ in heard])]
+            noted = note(connection, odd, recorded_at=now)
+        report.anomalies += noted
+        for row, told in heard:
+            report.count(row, told)
+            report.anomalies += told.anomalies
+
+    mark([(row, Heard("failed", error=in_words(error))) for (row, _), error in apart(mark, heard)])
 
 
 def _given_up(row: Any, told: Heard) -> Heard:

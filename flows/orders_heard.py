@@ -3,7 +3,6 @@ often, and by whichever way, it is told."""
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
@@ -21,6 +20,7 @@ from flows.inbox_reasons import late_fact, unreadable
 from flows.order_import import ImportReport, Telling
 from flows.policy_store import current_policy
 from flows.sql import one_of
+from flows.strangers import decoded
 from models import Order
 from models.database import reading
 
@@ -88,8 +88,8 @@ def _known_further_on(order: OrderRow, further: Sequence[Any], clock: Clock) -> 
 
 def _read(row: Any, clock: Clock) -> OrderRow:
     try:
-        told = json.loads(row.raw)
-    except (ValueError, RecursionError):
+        told = decoded(row.raw)
+    except ValueError:
         raise CellError("", "不是 JSON", "is not JSON") from None
     if row.pushed:  # the record is in an event
         told = told.get("order") if isinstance(told, dict) else None

@@ -7,10 +7,13 @@ import contextlib
 import logging
 import time
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
 
 from sqlalchemy.exc import OperationalError
 
 from flows import circuits, outbox_rows, stopping
+from flows.apart import apart
 from flows.gateways import Limits
 from flows.outbox_claims import Claimed, Drain, claim_batch
 from flows.outbox_rows import Route
@@ -145,17 +148,34 @@ def settled(drain: Drain, done: Sequence[Try]) -> None:
 
 
 def _write(drain: Drain, done: Sequence[Try]) -> None:
+    """One answer that can't be stored takes no other with it; and what was sent is sent, whatever they said to it."""
     now = drain.clock()
+
+    def write(some: Sequence[Try]) -> None:
+        with transaction(drain.engine) as connection:
+            rows, news = [one.row for one in some], [became(one, now) for one in some]
+            written = outbox_rows.settle(connection, rows, news)
+        if written < len(some):
+            log.warning("%d messages had been claimed by others meanwhile", len(some) - written)
+
+    _remember(drain, now)
+    apart(write, [_without_their_words(one, error) for one, error in apart(write, done)])
+
+
+def _without_their_words(one: Try, error: Exception) -> Try:
+    what = f"their answer could not be stored ({type(error).__name__})"
+    log.error("message %s, %s: %s", one.row.key, one.ending, what)
+    return replace(one, ref=None, answer=what)
+
+
+def _remember(drain: Drain, now: datetime) -> None:
     lanes = [lane for _, lane in sorted(drain.lanes.items()) if lane.circuit.changed]
+    if not lanes:
+        return
     with transaction(drain.engine) as connection:
         for lane in lanes:
             circuits.remember(connection, lane.circuit, now)
             if not lane.circuit.is_open:
                 outbox_rows.forget_waits(connection, lane.routes, now)
-        written = outbox_rows.settle(
-            connection, [one.row for one in done], [became(one, now) for one in done]
-        )
     for lane in lanes:
         lane.circuit.changed = False
-    if written < len(done):
-        log.warning("%d messages had been claimed by others meanwhile", len(done) - written)

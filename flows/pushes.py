@@ -19,26 +19,14 @@ from flows.gateways.settings import Settings
 from flows.inbox import KUAIDI100, PAYMENTS, PLATFORM, Told, moment, take, word
 from flows.policy_store import current_policy
 from flows.signatures import BadSignature, check_kuaidi100_push, check_signed
+from flows.strangers import CONTROL, CONTROL_BUT_LINES, DEEPEST, SEVERAL_LINES
 from models.database import reading
 from states.errors import BadInput, KefuError, NotFound
 from states.policies.shops import ShopPolicies
 
 LARGEST = 256 * 1024  # bytes of a push; the longest track of a parcel has some ten thousand
-DEEPEST = 20  # levels of JSON
 KIND = re.compile(r"[a-z][a-z0-9._-]{0,63}")
 CALLBACK = re.compile(r"call_?back|web_?hook|notify_?url|redirect|reply_to", re.IGNORECASE)
-CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-SEVERAL_LINES = {
-    "address",
-    "buyer_message",
-    "remark",
-    "text",
-    "words",
-    "said",
-    "reason",
-    "message",
-    "context",
-}
 SECRETS = {PLATFORM: "PLATFORM_SECRET", PAYMENTS: "PAYMENTS_SECRET"}  # the settings, by who signs with them
 
 
@@ -163,10 +151,8 @@ def _read_json(text: str) -> dict[str, Any]:
             raise PushRefused(400, "too_deep", f"the JSON is deeper than {DEEPEST} levels")
         if CALLBACK.search(key):
             raise PushRefused(400, "callback", "we call no address that a push names")
-        allowed = "\r\n\t" if key in SEVERAL_LINES else ""
-        if CONTROL.search(key) or (
-            isinstance(value, str) and CONTROL.search(value.translate(_without(allowed)))
-        ):
+        refused = CONTROL_BUT_LINES if key in SEVERAL_LINES else CONTROL
+        if CONTROL.search(key) or (isinstance(value, str) and refused.search(value)):
             raise PushRefused(400, "control_characters", "a name or number holds a line break or the like")
     return told
 
@@ -194,7 +180,3 @@ def _everything_in(told: Any) -> Iterator[tuple[str, Any, int]]:
             stack += [(name, inner, depth + 1) for name, inner in value.items()]
         elif isinstance(value, list):
             stack += [(key, inner, depth + 1) for inner in value]
-
-
-def _without(characters: str) -> dict[int, None]:
-    return dict.fromkeys(map(ord, characters))

@@ -13,17 +13,18 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Engine, and_, literal_column, or_, select, update
+from sqlalchemy.exc import OperationalError
 
 from flows import return_cases
 from flows.advance import advancing
 from flows.case_work import TIMER
 from flows.clock import now
 from flows.gateways.payments import PaymentsGateway, RefundAnswer, RefundState
-from flows.masking import mask_text
 from flows.not_before import passed
 from flows.refund_rows import REFUNDS
 from flows.requests import Request, Status
 from flows.scope import Scope
+from flows.strangers import cleaned, in_words
 from flows.sweep import RunBatch, SweepReport, call
 from models import Order, Return
 from models.database import reading, transaction
@@ -108,18 +109,19 @@ def _pay(paying: Paying, refund: Any) -> None:
         return  # another run has it
     try:
         answer = _ask(paying, refund)
-    except GatewayError as error:
-        nothing_sent = refund.state == "requested" and not error.unknown
-        _ask_again(paying, refund, "requested" if nothing_sent else "unknown", str(error))
-    except Exception as error:  # one bad refund stops nothing (promise 8)
-        what = mask_text(f"{type(error).__name__}: {error}")
-        log.error("refund %s could not be asked for: %s", refund.key, what)
-        _ask_again(paying, refund, "unknown", what)
-    else:
         if answer.state is RefundState.PENDING:
             _ask_again(paying, refund, "unknown", "pending", red=False)
         else:
             _tell(paying, refund, answer)
+    except GatewayError as error:
+        nothing_sent = refund.state == "requested" and not error.unknown
+        _ask_again(paying, refund, "requested" if nothing_sent else "unknown", str(error))
+    except OperationalError:  # the database: what was sent is asked about once it is back
+        raise
+    except Exception as error:  # one bad refund stops nothing (promise 8)
+        what = in_words(error)
+        log.error("refund %s could not be paid or settled: %s", refund.key, what)
+        _ask_again(paying, refund, "unknown", what)
 
 
 def _claim(paying: Paying, refund: Any) -> bool:
@@ -159,7 +161,7 @@ def _ask(paying: Paying, refund: Any) -> RefundAnswer:
 
 def _ask_again(paying: Paying, refund: Any, state: str, error: str, *, red: bool = True) -> None:
     """Later, ever more rarely; what came in between, from a person or another run, stands."""
-    report = paying.report
+    report, error = paying.report, cleaned(error)
     delay = min(FIRST_DELAY * 2 ** min(refund.attempts, DOUBLED), LONGEST_DELAY)
     later = {"state": state, "error": error, "retry_at": report.as_of + delay}
     mine = (REFUNDS.c.id == refund.id, REFUNDS.c.state == "sent", REFUNDS.c.attempts == refund.attempts + 1)

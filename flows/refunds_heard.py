@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -11,13 +10,13 @@ from sqlalchemy import Engine, select
 
 from flows import clock, return_cases
 from flows.advance import advancing
-from flows.gateways import short
 from flows.inbox import Heard
 from flows.inbox_reasons import refund_differs, unknown_refund, unreadable
 from flows.refund_rows import REFUNDS
 from flows.refunds import PROVIDER
 from flows.requests import Request, Status
 from flows.sql import one_of
+from flows.strangers import decoded, short
 from models import Return
 from models.database import reading
 
@@ -40,7 +39,7 @@ def hear_of_refunds(
 
 
 def _told(row: Any) -> dict[str, Any]:
-    words = json.loads(row.raw).get("refund")
+    words = decoded(row.raw).get("refund")
     return words if isinstance(words, dict) else {}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -10,9 +9,9 @@ from typing import Any
 from sqlalchemy import Engine
 
 from flows.case_rows import ids_of
-from flows.gateways import short
 from flows.inbox import Heard
 from flows.inbox_reasons import message_bounced, shipment_refused, unknown_order
+from flows.strangers import decoded, short
 from models import Order
 from models.database import reading
 
@@ -32,5 +31,5 @@ def hear_of_replies(
 def _hear(row: Any, order_id: int | None) -> Heard:
     if order_id is None:
         return Heard("unchanged", [(unknown_order(row.case_no), None)])
-    reason = short(json.loads(row.raw).get("reason")) or "?"
+    reason = short(decoded(row.raw).get("reason")) or "?"
     return Heard("changed", [(REASONS[row.kind](reason), ("order", order_id))])

@@ -9,28 +9,31 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, select, update
+from sqlalchemy.exc import OperationalError
 
 from flows import clock, stopping
 from flows.gateways.registry import Gateways, open_gateways
-from flows.imports.cells import BROKEN
 from flows.inbox import PLATFORM, Told, moment, store, word
 from flows.inbox_processing import InboxReport, process_inbox
 from flows.masking import mask_text
 from flows.policy_store import current_policies
 from flows.scope import find_scope
 from flows.sql import insert_new
+from flows.strangers import in_words
 from flows.sweep import RunBatch, call
 from models import SyncCursor
 from models.database import reading, transaction
-from states.errors import GatewayError, GatewayRejected, GatewayUnavailable
+from states.errors import GatewayError, GatewayRejected, GatewayUnavailable, KefuError
 from states.policies.shops import ShopPolicies
 
+log = logging.getLogger("kefu")
 CURSORS = SyncCursor.__table__
 FIRST = datetime(1970, 1, 1, tzinfo=UTC)  # a shop we have never looked at: everything there is
 MOST_PAGES = 500  # in one run; the next one goes on from there
@@ -128,6 +131,11 @@ async def _pull(engine: Engine, shop: ShopPolicies, gateways: Gateways, report: 
         await _turn_pages(engine, shop, platform, report, asked)
     except GatewayError as error:
         asked["error"] = mask_text(str(error))
+    except (OperationalError, KefuError):  # the database, or a setting of ours
+        raise
+    except Exception as error:  # of this platform: the others have been asked (promise 8)
+        asked["error"] = in_words(error)
+        log.error("%s could not be asked what changed: %s", shop.name, asked["error"])
 
 
 @dataclass
@@ -148,7 +156,7 @@ async def _turn_pages(
     while asked["pages"] < MOST_PAGES and not stopping.asked.is_set():
         page = await _page(platform, here)
         now = clock.now()
-        here.began_at = here.began_at or min(page.server_time or now, now)
+        here.began_at = here.began_at or max(FIRST, min(page.server_time or now, now))
         here.page = page.next_cursor
         facts = [_told(shop.name, order) for order in page.orders if _may_be_of(shop.name, order)]
         with transaction(engine, dry_run=report.dry_run) as connection:
@@ -211,8 +219,6 @@ def _may_be_of(shop: str, record: Any) -> bool:
 def _told(shop: str, record: Any) -> Told:
     """A record as it came. Its number and the time of its change make it itself; where it has none, its words do."""
     raw = json.dumps(record, ensure_ascii=False, sort_keys=True)
-    if BROKEN.search(raw):  # half a character: as its escape it can be stored
-        raw = json.dumps(record, sort_keys=True)
     said = record if isinstance(record, dict) else {}
     no, changed_at = word(said.get("no")), moment(said.get("updated_at"))
     fact_id = f"{no}@{changed_at.isoformat()}" if no and changed_at else "?"

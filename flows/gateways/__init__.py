@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from flows.clock import now
 from flows.gateways.bounds import ANSWER_SECONDS, CONNECT_SECONDS, CutOff, NotAsked, ask, ask_async
-from flows.masking import HIDDEN, mask_text
+from flows.strangers import decoded, short
 from states.errors import GatewayError, GatewayRejected, GatewayUnavailable
 
 if TYPE_CHECKING:  # httpx takes its time to import: only who asks waits for it
@@ -24,7 +24,6 @@ if TYPE_CHECKING:  # httpx takes its time to import: only who asks waits for it
 # 4xx that say "not now": time-out, this key is being worked on, too early, too many requests. Some say 409 for
 # good; asking with the same key again does no harm, while a no that was none could have money paid twice.
 LATER = {408, 409, 425, 429}
-LONGEST = 200  # characters of theirs that we pass on
 SIGNS = string.punctuation.replace("%", "")  # of a key, told as they are
 
 
@@ -165,15 +164,6 @@ def as_told(key: str) -> str:
     return quote(key, safe=SIGNS)
 
 
-def short(text: object, *, without: str = "") -> str:
-    """A word of theirs as we keep it: on one line, masked, without our secret, and not too long."""
-    line = " ".join(str("" if text is None else text).split())
-    for secret in {without, without.removeprefix("Bearer ")} - {""}:
-        line = line.replace(secret, HIDDEN)
-    line = mask_text(line)
-    return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
-
-
 def _asked(client: httpx.Client | httpx.AsyncClient, method: str, path: str) -> str:
     """What we asked, as errors tell it. A query stays out of it, for it may hold anything."""
     return f"{method} {client.base_url.host}{path.partition('?')[0]}"
@@ -233,7 +223,7 @@ def _retry_after(answer: httpx.Response) -> timedelta | None:
 
 def _json_object(answer: httpx.Response) -> dict[str, Any] | None:
     try:
-        told = answer.json()
+        told = decoded(answer.content)
     except ValueError:
         return None
     return told if isinstance(told, dict) else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from flows.gateways import open_client, send_async, short
 from flows.gateways.settings import Settings
 from flows.signatures import kuaidi100_query_sign
+from flows.strangers import decoded
 from states.errors import BadInput, GatewayRejected
 
 if TYPE_CHECKING:
@@ -58,8 +59,8 @@ class Track:
 def read_push(param: str) -> Track:
     """What a push tells. Raises BadInput when it is none of theirs; nothing of it is in the sentence."""
     try:
-        told = json.loads(param)
-    except (ValueError, RecursionError):
+        told = decoded(param)
+    except ValueError:
         raise _unreadable() from None
     last = told.get("lastResult") if isinstance(told, dict) else None
     if not isinstance(last, dict):
@@ -147,9 +148,11 @@ def _track(told: dict[str, Any]) -> Track:
 def _scan(told: dict[str, Any]) -> Scan:
     try:
         at = datetime.fromisoformat(_text(told.get("ftime") or told.get("time")))
-    except ValueError:
+        at = at if at.tzinfo else at.replace(tzinfo=CHINA)
+        at.astimezone(UTC)  # as it is stored: the calendar may end before
+    except (ValueError, OverflowError):
         raise _unreadable() from None
-    return Scan(at if at.tzinfo else at.replace(tzinfo=CHINA), _text(told.get("context")))
+    return Scan(at, _text(told.get("context")))
 
 
 def _signed_at(scans: list[Scan]) -> datetime:

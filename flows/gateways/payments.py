@@ -120,4 +120,4 @@ def _read(told: dict[str, Any], key: str, fen: int | None) -> RefundAnswer:
     if status not in list(RefundState):
         raise GatewayUnavailable(f"refund {key} has a status we don't know: {short(status)}", where=key)
     ref, reason = told.get("refund_ref"), told.get("reason")
-    return RefundAnswer(RefundState(status), None if ref is None else str(ref), short(reason) or None)
+    return RefundAnswer(RefundState(status), short(ref) or None, short(reason) or None)

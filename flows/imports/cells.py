@@ -12,6 +12,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from flows.imports.rows import CellError
+from flows.strangers import LOST
 
 LARGEST_FEN = 2**31 - 1  # what the tables hold: 21 million yuan
 
@@ -21,7 +22,6 @@ _ISO = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d([.,]\d{1,6})?)?(Z|[+-]\d\
 _LOOSE = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})[ T]+(\d{1,2}):(\d\d)(?::(\d\d))?", re.ASCII)
 _ONE_WORD = re.compile(r"\S{1,64}")
 _REGION = re.compile(r"\S{2,7}?(?:省|自治区|特别行政区|市)|\S{2,4}(?=\s|$)")
-BROKEN = re.compile("[\x00\ud800-\udfff]")  # a NUL, or a byte that the encoding does not know
 
 
 def plain(cell: str) -> str:
@@ -109,7 +109,7 @@ def order_no(text: str, column: str) -> str:
             "订单编号被表格软件改成了科学计数",
             "was rounded by a spreadsheet program: export the file again and do not save it there",
         )
-    if not text.isprintable() or not _ONE_WORD.fullmatch(text):
+    if not text.isprintable() or LOST in text or not _ONE_WORD.fullmatch(text):
         raise CellError(column, "不是订单编号", "is not an order number")
     return text
 

@@ -18,11 +18,12 @@ import json
 import re
 from collections.abc import Callable, Iterator
 
-from flows.imports.cells import BROKEN, LARGEST_FEN, Clock, order_no, quantity
+from flows.imports.cells import LARGEST_FEN, Clock, order_no, quantity
 from flows.imports.files import TextFile
 from flows.imports.remarks import holds_in
 from flows.imports.rows import CellError, Fact, LineRow, OrderRow
 from flows.imports.tables import Cells, Columns, Table, broken
+from flows.strangers import BROKEN, cleaned
 
 REQUIRED = ("no", "placed_at", "amount_fen")
 TEXTS = ("buyer", "receiver", "phone", "address", "buyer_message", "remark")
@@ -123,7 +124,7 @@ def _written(name: str, value: object) -> str:
     text = str(value).strip()
     if BROKEN.search(text):
         raise broken(name)
-    return text
+    return cleaned(text, lines=True)
 
 
 def _order(row: dict[str, str], items: list[list[str]], clock: Clock) -> OrderRow:

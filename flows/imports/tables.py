@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows.imports.cells import BROKEN, Clock, plain
+from flows.imports.cells import Clock, plain
 from flows.imports.files import TextFile
 from flows.imports.records import records
 from flows.imports.rows import CellError, OrderRow, UnreadableFile
+from flows.strangers import BROKEN, CONTROL_BUT_LINES, LONGEST_TEXT, cleaned
 
 Cells = list[str]
 
@@ -93,7 +94,12 @@ def _nearest(missing: list[str], header: Cells, text: str) -> str:
 def _rows(file: TextFile, names: list[str], first_line: int) -> Iterator[tuple[int, str, Cells | CellError]]:
     width = len(names)
     for line, text, cells in records(file.text, width, first_line):
-        yield line, text, cells if _whole(cells, width, text) else _trouble(cells, names)
+        if not _whole(cells, width, text):
+            yield line, text, _trouble(cells, names)
+        elif len(text) > LONGEST_TEXT or CONTROL_BUT_LINES.search(text):
+            yield line, text, [cleaned(cell, lines=True) for cell in cells]
+        else:
+            yield line, text, cells
 
 
 def _whole(cells: Cells | None, width: int, text: str) -> bool:

@@ -26,6 +26,7 @@ from sqlalchemy import update
 
 from flows import clock, stopping, sync_orders
 from flows.order_import import import_orders
+from flows.strangers import decoded
 from flows.sync_orders import FIRST
 from flows.sync_orders import sync_orders as sync
 from models import Anomaly, InboxFact, Order, OrderLine, SyncCursor
@@ -276,8 +277,8 @@ def test_a_fact_a_little_ahead_of_our_clock_waits_for_its_time_and_one_far_ahead
         (a_record("1", waybill="SF1"), "shipped_at"),
         (a_record(None), "no"),
         (a_record("1", items="a bag"), "items"),
-        (a_record("1", receiver="王\ud800"), "receiver"),
-        (a_record("1", remark="a\x00b"), "remark"),
+        (a_record("1\ud800"), "no"),
+        (a_record("1\x00"), "no"),
         (a_record("1", amount_fen=10**400), "amount_fen"),
         ("what?", ""),
         ([], ""),
@@ -297,7 +298,7 @@ def test_a_record_that_can_not_be_read_is_kept_and_shown_and_the_others_are_in(
     assert column in odd.en
     (kept,) = rows(engine, InboxFact, id=odd.facts["inbox"])
     assert kept.outcome == "quarantined"
-    assert json.loads(kept.raw) == record
+    assert json.loads(kept.raw) == decoded(json.dumps(record))
     again = pull(engine, platform, a_page(record, a_record("2", **PAID)))
     assert (counts(again), again.red) == ((2, 0, 0, 2, 0), False)
 

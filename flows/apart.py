@@ -1,0 +1,27 @@
+"""Many outcomes stored at once, and none of them lost to a neighbour that can't be stored (promise 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy.exc import OperationalError
+
+Item = TypeVar("Item")
+
+
+def apart(store: Callable[[Sequence[Item]], Any], items: Sequence[Item]) -> list[tuple[Item, Exception]]:
+    """Store them, each call all or nothing; where that goes wrong in halves, down to the bad ones. Those come back,
+    with what went wrong. Raises OperationalError: that is the database, and all of it waits."""
+    if not items:
+        return []
+    try:
+        store(items)
+    except OperationalError:
+        raise
+    except Exception as error:
+        if len(items) == 1:
+            return [(items[0], error)]
+        half = len(items) // 2
+        return [*apart(store, items[:half]), *apart(store, items[half:])]
+    return []
