@@ -22,11 +22,11 @@ from sqlalchemy.exc import DBAPIError
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from flows import clock
-from flows.inbox import PAYMENTS, PLATFORM
 from flows.inbox_processing import process_inbox
 from flows.pushes import LARGEST, PushRefused, take_event, take_scan
 from flows.signatures import NONCE, SIGNATURE, TIMESTAMP
 from states.errors import BadInput
+from states.order_guards import PAYMENTS, PLATFORM
 
 log = logging.getLogger("kefu")
 PORT = 4201
@@ -37,6 +37,7 @@ RESTLESS = 30  # seconds, until it looks again for what waits
 NOS = {
     400: {"description": "Unreadable, or asking something of us"},
     401: {"description": "Not signed, not now, or not new"},
+    403: {"description": "Not for this party to tell"},
     404: {"description": "No such pushes are taken for this shop"},
     408: {"description": "The body did not come"},
     413: {"description": "Too large"},
@@ -79,9 +80,10 @@ def receiver_app(engine: Engine) -> FastAPI:
     async def taken(request: Request, shop: str, take: Callable[..., bool], **told: Any) -> bool:
         _check_charset(request)
         body = await _read(request)
-        new = await asyncio.to_thread(take, engine, **told, shop=shop, body=body, now=clock.now())
-        woken.set()
-        return new
+        try:
+            return await asyncio.to_thread(take, engine, **told, shop=shop, body=body, now=clock.now())
+        finally:
+            woken.set()  # also for what was kept although it is refused
 
     async def event(request: Request, shop: str, source: str) -> JSONResponse:
         asked = {"headers": request.headers, "target": _target(request)}

@@ -19,6 +19,7 @@ from flows.requests import Outcome, Request, Status
 from flows.scope import find_case
 from models.database import reading
 from states.errors import BadInput, KefuError, Refused
+from states.order_guards import NOT_BY_HAND
 from states.orders import TIMERS, fact_key, order_lifecycle
 
 TIMES = {"until", "later_at"}  # facts that are times
@@ -134,6 +135,10 @@ def asked_by_hand(
             f"trigger {trigger!r} is unknown{_nearest(trigger, hand.triggers)}",
             code="unknown_trigger",
             where=no,
+        )
+    if by in NOT_BY_HAND:
+        raise BadInput(
+            f"--by {by}: that is nobody's name, say who you are", code="nobodys_name", where="--by"
         )
     moment = clock.not_in_the_future(clock.read_time(at, zone, what="--at"), "--at") if at else clock.now()
     told = _read_facts(trigger, hand.facts.get(trigger, {}), facts or {}, zone)

@@ -12,12 +12,12 @@ from flows.requests import Advanced, Outcome, Request, Status
 from states import follow_ups as f
 from states.errors import Refused
 from states.lifecycle import Asked, Change, Lifecycle
+from states.order_guards import TIMER
 from states.order_reasons import contradicts
 from states.reasons import Reason
 from states.return_guards import elsewhere_fen
 from states.return_records import told_of
 
-TIMER = "timer"  # the actor of whatever nobody asked for
 UNCOMPARED = {"assumed", "told", "round", "case", "scan"}  # of a fact told again: not part of what it says
 TWO_CLOCKS = timedelta(hours=1)  # a courier's scan, and the platform's note of the same thing
 

@@ -22,7 +22,6 @@ from states.reasons import Reason
 INBOX, NONCES = InboxFact.__table__, SeenNonce.__table__
 KEY = ("source", "shop", "fact_id", "digest")
 WORD = re.compile(r"\S{1,64}")
-PLATFORM, KUAIDI100, PAYMENTS = "platform", "kuaidi100", "payments"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from sqlalchemy.exc import OperationalError
 
 from flows import stopping
 from flows.apart import apart
-from flows.facts_heard import HEARD, Hears, unknown
+from flows.facts_heard import HEARD, Hears, not_heard
 from flows.inbox import INBOX, Heard
 from flows.inbox_reasons import not_worked_on, note, same_number
 from flows.not_before import passed
@@ -108,12 +108,12 @@ def _work_off(
     with reading(engine) as connection:
         still = c.id.in_(ids), c.processed_at.is_(None)  # somebody else may have been quicker
         rows = connection.execute(select(INBOX).where(*still).order_by(c.id)).all()
-    groups: dict[tuple[str, str], list] = defaultdict(list)
+    groups: dict[tuple[str, str, str], list] = defaultdict(list)
     for row in rows:
-        groups[row.kind, row.shop].append(row)
-    kinds = [*HEARD, *(kind for kind, _ in groups if kind not in HEARD)]  # orders first: parcels are theirs
-    for (kind, shop), group in sorted(groups.items(), key=lambda item: kinds.index(item[0][0])):
-        heard = _hear(HEARD.get(kind, unknown), engine, shop, group, now, flow_run)
+        groups[row.source, row.kind, row.shop].append(row)
+    told = [*HEARD, *(key[:2] for key in groups if key[:2] not in HEARD)]
+    for (*who, shop), group in sorted(groups.items(), key=lambda item: told.index(item[0][:2])):
+        heard = _hear(HEARD.get(tuple(who), not_heard), engine, shop, group, now, flow_run)
         _done(engine, [(row, heard[row.id]) for row in group], now, report)
 
 

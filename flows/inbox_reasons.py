@@ -63,6 +63,14 @@ def unknown_kind(kind: str) -> Reason:
     return Reason("unknown_kind", f"不认识的事件类型 {kind}", f"nobody here knows events of the kind {kind}")
 
 
+def not_theirs(kind: str) -> Reason:
+    return Reason(
+        "not_theirs",
+        f"{kind} 不归此来源告知,未予处理",
+        f"events of the kind {kind} are not for this source to tell: nothing was done",
+    )
+
+
 def not_worked_on(error: str) -> Reason:
     return Reason("could_not_be_worked_on", f"多次处理失败:{error}", f"it could not be worked on: {error}")
 

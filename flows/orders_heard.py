@@ -15,7 +15,7 @@ from flows.imports.cells import Clock
 from flows.imports.kefu import platform_order
 from flows.imports.readers import payable
 from flows.imports.rows import CellError, Fact, OrderFile, OrderRow
-from flows.inbox import INBOX, PLATFORM, Heard
+from flows.inbox import INBOX, Heard
 from flows.inbox_reasons import late_fact, unreadable
 from flows.order_import import ImportReport, Telling
 from flows.policy_store import current_policy
@@ -23,6 +23,7 @@ from flows.sql import one_of
 from flows.strangers import decoded
 from models import Order
 from models.database import reading
+from states.order_guards import PLATFORM
 
 ORDERS = Order.__table__
 KIND = "order.changed"

@@ -11,13 +11,14 @@ from sqlalchemy import Engine, select
 
 from flows.gateways.carriers import Track, carrier_code
 from flows.gateways.registry import open_gateways
-from flows.inbox import KUAIDI100, Told, store
+from flows.inbox import Told, store
 from flows.inbox_processing import process_inbox
 from flows.policy_store import current_policy
 from flows.scope import find_order
 from models import Order
 from models.database import reading, transaction
 from states.errors import BadInput
+from states.order_guards import KUAIDI100
 from states.phones import without_extension
 
 ORDERS = Order.__table__

@@ -14,7 +14,7 @@ from flows import clock, inbox_reasons, order_cases, return_cases
 from flows.advance import advancing
 from flows.case_work import TWO_CLOCKS
 from flows.gateways.carriers import Track, read_push
-from flows.inbox import KUAIDI100, Heard
+from flows.inbox import Heard
 from flows.inbox_reasons import Case
 from flows.not_before import is_ahead
 from flows.requests import Request, Status
@@ -22,6 +22,7 @@ from flows.sql import one_of
 from models import Order, Return
 from models.database import reading
 from states.errors import BadInput
+from states.order_guards import KUAIDI100
 from states.reasons import Reason
 
 ORDERS, RETURNS = Order.__table__, Return.__table__

@@ -14,14 +14,16 @@ from urllib.parse import parse_qsl
 
 from sqlalchemy import Engine
 
+from flows.facts_heard import HEARD
 from flows.gateways.carriers import read_push
 from flows.gateways.settings import Settings
-from flows.inbox import KUAIDI100, PAYMENTS, PLATFORM, Told, moment, take, word
+from flows.inbox import Told, moment, take, word
 from flows.policy_store import current_policy
 from flows.signatures import BadSignature, check_kuaidi100_push, check_signed
 from flows.strangers import CONTROL, CONTROL_BUT_LINES, DEEPEST, SEVERAL_LINES
 from models.database import reading
 from states.errors import BadInput, KefuError, NotFound
+from states.order_guards import KUAIDI100, PAYMENTS, PLATFORM
 from states.policies.shops import ShopPolicies
 
 LARGEST = 256 * 1024  # bytes of a push; the longest track of a parcel has some ten thousand
@@ -48,7 +50,8 @@ def take_event(
     body: bytes,
     now: datetime,
 ) -> bool:
-    """Store a signed event of the platform or the payment service; whether it was new. Raises PushRefused."""
+    """Store a signed event of the platform or the payment service; whether it was new. Raises PushRefused, also for
+    one that is not for them to tell: that is kept all the same, for people to see."""
     policies = _door(engine, shop)
     secret = Settings(shop).secret(SECRETS[source])
     if secret is None:
@@ -57,9 +60,12 @@ def take_event(
     try:
         nonce = check_signed(headers, secret, "POST", target, body, at=now, window=window)
         told = _event(source, shop, _text(body))
-        return take(engine, told, received_at=now, nonce=nonce, window=window)
+        new = take(engine, told, received_at=now, nonce=nonce, window=window)
     except BadSignature as error:
         raise PushRefused(401, error.code, str(error)) from None
+    if (source, told.kind) not in HEARD:
+        raise PushRefused(403, "not_theirs", "events of this kind are not for you to tell")
+    return new
 
 
 def take_scan(engine: Engine, shop: str, *, body: bytes, now: datetime) -> bool:
@@ -115,7 +121,8 @@ def _event(source: str, shop: str, text: str) -> Told:
     fact_id, kind = word(event.get("id")), event.get("type")
     if fact_id is None or not (isinstance(kind, str) and KIND.fullmatch(kind)):
         raise PushRefused(400, "bad_event", "an event has an id and a type")
-    if event.get("shop", shop) != shop:
+    parts = (part for part in event.values() if isinstance(part, dict))
+    if event.get("shop", shop) != shop or any(part.get("shop") not in (None, shop) for part in parts):
         raise PushRefused(400, "other_shop", "the event is of another shop than the address it was sent to")
     order = event.get("order")
     about = order if isinstance(order, dict) else event

@@ -17,7 +17,6 @@ from sqlalchemy.exc import OperationalError
 
 from flows import return_cases
 from flows.advance import advancing
-from flows.case_work import TIMER
 from flows.clock import now
 from flows.gateways.payments import PaymentsGateway, RefundAnswer, RefundState
 from flows.not_before import passed
@@ -29,6 +28,7 @@ from flows.sweep import RunBatch, SweepReport, call
 from models import Order, Return
 from models.database import reading, transaction
 from states.errors import GatewayError, GatewayRejected
+from states.order_guards import PAYMENTS, TIMER
 from states.orders import AFTER_HAND_OVER
 from states.policies.return_requests import ReturnKind
 
@@ -36,7 +36,6 @@ log = logging.getLogger("kefu")
 RETURNS, ORDERS = Return.__table__, Order.__table__
 # spelled out for the index of unsettled refunds: all those paid long ago are not read again at every run
 UNSETTLED = REFUNDS.c.state.in_([literal_column(f"'{s}'") for s in ("requested", "sent", "unknown")])
-PROVIDER = "payments"  # the actor of what the payment service says
 HAS_LEFT = RefundAnswer(RefundState.FAILED, reason="the parcel had left before anything was paid")
 IN_FLIGHT = timedelta(minutes=2)  # an answer has come by then, or whoever sent it is gone
 FIRST_DELAY, LONGEST_DELAY, DOUBLED = timedelta(minutes=1), timedelta(hours=1), 6
@@ -144,7 +143,8 @@ def _has_left(engine: Engine, refund: Any) -> bool:
 
 
 def _ask(paying: Paying, refund: Any) -> RefundAnswer:
-    """Pay; where it may have been paid already, look first. A no to paying is an answer, a no to looking is none."""
+    """Pay; where it may have been paid already, look first. A no to paying is an answer where nothing was sent
+    before; a no to looking, or to what may have been paid already, is none: it may say just that (promise 7)."""
     if refund.state != "requested" and (found := paying.payments.find_refund(refund.key, fen=refund.fen)):
         return found
     if _has_left(paying.engine, refund):
@@ -154,7 +154,7 @@ def _ask(paying: Paying, refund: Any) -> RefundAnswer:
             order_no=refund.order_no, shop=refund.shop, fen=refund.fen, idempotency_key=refund.key
         )
     except GatewayRejected as no:
-        if no.status in NOT_US:
+        if no.status in NOT_US or refund.state != "requested":
             raise
         return RefundAnswer(RefundState.FAILED, reason=str(no))
 
@@ -173,7 +173,7 @@ def _ask_again(paying: Paying, refund: Any, state: str, error: str, *, red: bool
 
 
 def _tell(paying: Paying, refund: Any, answer: RefundAnswer) -> None:
-    by = TIMER if answer is HAS_LEFT else PROVIDER
+    by = TIMER if answer is HAS_LEFT else PAYMENTS
     report, paid = paying.report, answer.state is RefundState.SUCCEEDED
     trigger = "refund_paid" if paid else "refund_failed"
     said = {"refund_ref": answer.refund_ref} if paid else {"reason": answer.reason}

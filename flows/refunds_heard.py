@@ -13,12 +13,12 @@ from flows.advance import advancing
 from flows.inbox import Heard
 from flows.inbox_reasons import refund_differs, unknown_refund, unreadable
 from flows.refund_rows import REFUNDS
-from flows.refunds import PROVIDER
 from flows.requests import Request, Status
 from flows.sql import one_of
 from flows.strangers import decoded, short
 from models import Return
 from models.database import reading
+from states.order_guards import PAYMENTS
 
 RETURNS = Return.__table__
 
@@ -64,7 +64,7 @@ def _hear(
     )
     at = min(max(row.happened_at or row.received_at, refund.requested_at), now)
     key = f"{trigger}:{refund.round}"  # as the run tells it that asked for the refund
-    request = Request(refund.shop, refund.no, trigger, at, PROVIDER, {**said, "case": refund.no}, key)
+    request = Request(refund.shop, refund.no, trigger, at, PAYMENTS, {**said, "case": refund.no}, key)
     advanced = advancing(engine, [request], recorded_at=clock.now(), flow_run=flow_run, cases=return_cases)
     outcome = advanced.outcomes[0]
     result = {Status.CHANGED: "changed", Status.FAILED: "failed"}.get(outcome.status, "unchanged")

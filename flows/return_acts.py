@@ -9,6 +9,7 @@ from typing import Any
 from flows.return_desk import RETURNS_HAND
 from flows.return_sentences import ACTS
 from states.lifecycle import Asked
+from states.return_guards import MAY_BE_PAID
 from states.return_records import under_way
 from states.returns import return_lifecycle
 
@@ -34,9 +35,10 @@ def _acts(view: Any, at: datetime, unsettled: bool) -> Iterator[dict]:
 
 
 def _pointless(view: Any, trigger: str, unsettled: bool) -> bool:
-    """Facts about nothing: no refund is under way, no anomaly waits."""
-    if trigger == "refund_paid":
-        return not under_way(view)
+    """Facts about nothing: no refund is under way, or we know that none was sent; no anomaly waits."""
+    if trigger in ("refund_paid", "refund_failed"):
+        refund = under_way(view)
+        return refund is None or (trigger == "refund_failed" and refund.state not in MAY_BE_PAID)
     return trigger == "settle" and not unsettled
 
 
@@ -55,7 +57,8 @@ def _accepted(view: Any, trigger: str, at: datetime) -> tuple[Mapping[str, Any],
 
 def _leads_nowhere(row: Mapping[str, Any]) -> bool:
     """A fact that is noted for the record only, or as a surprise."""
-    return bool(row["anomaly"]) or (row["trigger"] in return_lifecycle.facts and row["source"] == row["dest"])
+    stays = row["trigger"] in return_lifecycle.facts - {"refund_failed"} and row["source"] == row["dest"]
+    return bool(row["anomaly"]) or stays
 
 
 def _command(view: Any, trigger: str, facts: Mapping[str, Any], name: str) -> str:

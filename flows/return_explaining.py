@@ -20,6 +20,7 @@ from models import Order
 from states.order_guards import MACHINE
 from states.policies.return_words import CAUSES, KINDS
 from states.reasons import yuan
+from states.return_guards import MAY_BE_PAID
 from states.return_records import under_way
 from states.return_refusals import EVIDENCE, FINDINGS
 from states.return_states import OVER, ReturnState
@@ -148,8 +149,10 @@ def _turn(view: Any, case: dict) -> dict:
     key = view.state
     if key in OVER and key != ReturnState.DECLINED:
         key = "over"
-    elif key == ReturnState.REFUNDING and not under_way(view):
+    elif key == ReturnState.REFUNDING and (refund := under_way(view)) is None:
         key = "refund_failed"
+    elif key == ReturnState.REFUNDING and refund.state in MAY_BE_PAID:
+        key = "refund_unknown"
     wanted = [EVIDENCE[kind] for kind in view.evidence_wanted]
     words = {
         "until": _when(case["cooling_until"]),

@@ -89,6 +89,11 @@ TURN = {
         "ours: settle it with the buyer, then decide (rule 89)",
     ),
     "refunding": ("轮到支付平台:等待退款结果", "the payment service's: we wait for its answer"),
+    "refund_unknown": (
+        "结果未知:系统按同一编号继续查询,不会另付;也可由人到支付平台查看后具名登记",
+        "the payment service's: it is asked about by the same key, and nothing is paid anew; or ours: look there, then "
+        "say by name what you saw",
+    ),
     "reshipping": ("轮到仓库:补发订单 {linked}", "the warehouse's: order {linked}"),
     "refund_failed": ("轮到客服:退款失败,请再试或关闭", "ours: the refund failed; try again or close the case"),
     "over": ("已了结", "nobody's: it is over"),
@@ -107,7 +112,14 @@ ACTS = {
         "note what was found: one of these words",
     ),
     "pay_back": ("退款", "pay it back"),
-    "refund_paid": ("支付平台确认已退", "the payment service says it is paid"),
+    "refund_paid": (
+        "到支付平台查过:已退",
+        "the payment service says, or somebody saw there, that it is paid",
+    ),
+    "refund_failed": (
+        "到支付平台查过:没有退,也不会再退",
+        "somebody saw there that it was not paid and won't be",
+    ),
     "send_anew": ("补发", "send the goods anew"),
     "reship_left": ("登记补发已寄出", "note that the goods sent anew have left"),
     "close": ("关闭", "close it"),

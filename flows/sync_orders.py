@@ -20,7 +20,7 @@ from sqlalchemy.exc import OperationalError
 
 from flows import clock, stopping
 from flows.gateways.registry import Gateways, open_gateways
-from flows.inbox import PLATFORM, Told, moment, store, word
+from flows.inbox import Told, moment, store, word
 from flows.inbox_processing import InboxReport, process_inbox
 from flows.masking import mask_text
 from flows.policy_store import current_policies
@@ -31,6 +31,7 @@ from flows.sweep import RunBatch, call
 from models import SyncCursor
 from models.database import reading, transaction
 from states.errors import GatewayError, GatewayRejected, GatewayUnavailable, KefuError
+from states.order_guards import PLATFORM
 from states.policies.shops import ShopPolicies
 
 log = logging.getLogger("kefu")

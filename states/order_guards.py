@@ -28,7 +28,16 @@ from states.reasons import Reason
 MACHINE = "audit"  # who verifies when no person has to
 PLATFORM = "platform"  # who tells what the shop platform knows
 CALENDAR = "calendar"  # who makes a promise again once its days are known, or are others
-NOBODY = ("", MACHINE, CALENDAR, "timer", PLATFORM, "operator")  # actors that are no named person
+PAYMENTS, KUAIDI100 = "payments", "kuaidi100"  # who tells of refunds, and of parcels
+TIMER = "timer"  # who does what nobody asked for
+NOT_BY_HAND = (
+    MACHINE,
+    CALENDAR,
+    TIMER,
+    PAYMENTS,
+    KUAIDI100,
+)  # actors whose word no person may give for his own
+NOBODY = ("", *NOT_BY_HAND, PLATFORM, "operator")  # actors that are no named person
 
 
 def rung_not_due(order, asked: Asked) -> Iterable[Reason]:

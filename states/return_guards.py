@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from states.lifecycle import Asked
-from states.order_guards import MACHINE, NOBODY, not_by_name
+from states.order_guards import MACHINE, NOBODY, PAYMENTS, TIMER, not_by_name
 from states.order_reasons import needs_a_named_person
 from states.policies.return_reasons import PART_SHIPPED
 from states.policies.return_requests import Answer, ReturnKind
@@ -37,7 +37,8 @@ from states.return_states import ReturnState
 K = ReturnKind
 PAYS = (K.REFUND_UNSHIPPED, K.RETURN_REFUND, K.COMPENSATION)
 SENDS = (K.EXCHANGE, K.RESHIP)
-UNSETTLED = ("requested", "sent", "unknown")  # refunds whose outcome is awaited
+MAY_BE_PAID = ("sent", "unknown")  # refunds that nobody knows the outcome of
+UNSETTLED = ("requested", *MAY_BE_PAID)  # refunds whose outcome is awaited
 
 
 GONE = ("all_returned", "more_than_bought")
@@ -180,6 +181,14 @@ def awaiting_the_payment(case, asked: Asked) -> Iterable[Reason]:
     """A second refund before the outcome of the first is known might pay twice (promise 7)."""
     if any(refund.state in UNSETTLED for refund in case.refunds):
         yield refund_under_way()
+
+
+def settled_by_nobody(case, asked: Asked) -> Iterable[Reason]:
+    """Where money may have moved, the payment service says what became of it, or a person who has looked, by name
+    (promise 7); or the run that has asked it, and sent nothing."""
+    may_be_paid = any(refund.state in MAY_BE_PAID for refund in case.refunds)
+    if may_be_paid and asked.by in NOBODY and asked.by not in (PAYMENTS, TIMER):
+        yield needs_a_named_person(asked.trigger)
 
 
 def lapsed_otherwise(case, asked: Asked) -> Iterable[Reason]:

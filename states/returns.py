@@ -28,6 +28,7 @@ from states.return_guards import (
     pieces_in_another_case,
     refunded_meanwhile,
     rules_against,
+    settled_by_nobody,
 )
 from states.return_records import record
 from states.return_refusals import came_after_all
@@ -89,8 +90,8 @@ TRANSITIONS = [
                                   "unless": [not_by_name, awaiting_the_payment, parcel_handed_over, other_amount,
                                              more_than_left]},
     {"trigger": "refunded_elsewhere", "source": [S.REQUESTED, S.APPROVED, S.COOLING, S.INSPECTED], "dest": S.CLOSED},
-    {"trigger": "refund_paid",    "source": S.REFUNDING,       "dest": S.REFUNDED},
-    {"trigger": "refund_failed",  "source": S.REFUNDING,       "dest": SAME},
+    {"trigger": "refund_paid",    "source": S.REFUNDING,       "dest": S.REFUNDED, "unless": settled_by_nobody},
+    {"trigger": "refund_failed",  "source": S.REFUNDING,       "dest": SAME,       "unless": settled_by_nobody},
     {"trigger": "send_anew",      "source": S.APPROVED,        "dest": S.RESHIPPING,
                                   "unless": [no_goods_in_it, more_than_left]},
     {"trigger": "send_anew",      "source": S.INSPECTED,       "dest": S.RESHIPPING,

@@ -17,7 +17,7 @@ from flows.gateways import open_client, send_async, short
 from flows.gateways.settings import Settings
 from flows.signatures import kuaidi100_query_sign
 from flows.strangers import decoded
-from states.errors import BadInput, GatewayRejected
+from states.errors import BadInput, GatewayRejected, GatewayUnavailable
 
 if TYPE_CHECKING:
     import httpx
@@ -110,7 +110,11 @@ class Kuaidi100Gateway:
         param = json.dumps(asked, ensure_ascii=False, separators=(",", ":"))
         sign = kuaidi100_query_sign(param, self._key, self._customer)
         told = await self._ask({"customer": self._customer, "sign": sign, "param": param})
-        return read_track(told), told
+        track = read_track(told)
+        if track.waybill.casefold() != waybill.casefold():
+            what = f"kuaidi100 was asked for the parcel {waybill} and told of another one"
+            raise GatewayUnavailable(what, code="other_parcel", where="kuaidi100")
+        return track, told
 
     async def aclose(self) -> None:
         """Let go of the connections."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import httpx
 
 URL, TOKEN = "KEFU_PAYMENTS_URL", "KEFU_PAYMENTS_TOKEN"
+OF_THE_KEY = re.compile("idempoten", re.IGNORECASE)  # idempotency_key_in_use, idempotency_error …
 
 
 class RefundState(StrEnum):
@@ -53,15 +55,16 @@ class PaymentsGateway:
         """Pay `fen` (1/100 yuan) of an order back; asked twice with the same key, it is paid once.
 
         A provider may forget a key after some time, often a day: after an unknown outcome, or a long wait,
-        look with `find_refund` before asking once more.
+        look with `find_refund` before asking once more. A no to the key itself, whatever its status, says that
+        something was asked for under it: that is no no to the refund.
         """
-        told = send(
-            self._client,
-            "POST",
-            "/refunds",
-            json={"order_no": order_no, "shop": shop, "fen": fen},
-            idempotency_key=idempotency_key,
-        )
+        asked = {"order_no": order_no, "shop": shop, "fen": fen}
+        try:
+            told = send(self._client, "POST", "/refunds", json=asked, idempotency_key=idempotency_key)
+        except GatewayRejected as no:
+            if OF_THE_KEY.search(str(no)):
+                raise GatewayUnavailable(str(no), code=no.code, where=no.where) from None
+            raise
         return _read(told, idempotency_key, fen)
 
     def find_refund(self, idempotency_key: str, *, fen: int | None = None) -> RefundAnswer | None:

@@ -20,10 +20,11 @@ from sqlalchemy import text
 
 from deployments.receiver import Receiver
 from flows import clock
+from flows.inbox_documents import inbox_documents
 from flows.pushes import DEEPEST, LARGEST
 from flows.signatures import NONCE, SIGNATURE, TIMESTAMP, WINDOW, kuaidi100_query_sign, signed
-from models import Anomaly, InboxFact, SeenNonce
-from models.database import transaction
+from models import Anomaly, InboxFact, Order, SeenNonce
+from models.database import reading, transaction
 
 ORDER = {
     **{"no": "1", "placed_at": "2026-03-02T10:00:00+08:00", "updated_at": "2026-03-02T12:00:00+08:00"},
@@ -60,6 +61,31 @@ def test_an_event_is_stored_answered_and_worked_on(engine, receiver):
     )
     assert json.loads(fact.raw)["order"] == ORDER
     assert (order(engine).state, triggers(engine)) == ("verified", ["place", "pay", "verify"])
+
+
+@pytest.mark.parametrize(
+    ("source", "kind"),
+    [("platform", "refund.settled"), ("platform", "parcel.scanned"), ("payments", "order.changed"),
+     ("payments", "complaint.made"), ("payments", "message.bounced"), ("platform", "moon.risen")],
+)  # fmt: skip
+def test_what_is_not_theirs_to_tell_is_refused_kept_and_shown(engine, receiver, source, kind):
+    """Promise 14."""
+    told = event(
+        type=kind, order=ORDER, refund={"key": "k", "status": "succeeded", "fen": 1}, complaint={"text": "?"}
+    )
+    answer = push(receiver.url, told, source=source)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "not_theirs")
+    (fact,) = settled(engine)
+    assert (fact.source, fact.kind, fact.outcome) == (source, kind, "quarantined")
+    assert [odd.code for odd in rows(engine, Anomaly)] == [
+        "unknown_kind" if kind == "moon.risen" else "not_theirs"
+    ]
+    assert rows(engine, Order) == []
+    with reading(engine) as connection:
+        (listed,) = inbox_documents(connection, limit=10)
+    assert (listed["id"], listed["kind"]) == (fact.id, kind)
+    assert push(receiver.url, told, source=source).status_code == 403
+    assert push(receiver.url, told, source=source, secret="guessed").status_code == 401
 
 
 def test_the_same_event_again_does_nothing_twice_and_is_noted_once(engine, receiver):
@@ -309,6 +335,13 @@ def test_an_address_that_we_are_to_call_back_is_refused(receiver, refuses, name,
 )  # fmt: skip
 def test_an_event_without_number_or_kind_is_refused(receiver, refuses, told):
     assert refuses(push(receiver.url, told)) == (400, "bad_event")
+
+
+@pytest.mark.parametrize("part", ["order", "refund", "complaint"])
+def test_an_event_that_tells_of_another_shop_within_is_refused(receiver, refuses, part):
+    of_another = event(**{part: {**ORDER, "shop": "urumqi-kitchen"}})
+    assert refuses(push(receiver.url, of_another)) == (400, "other_shop")
+    assert push(receiver.url, event(**{part: {**ORDER, "shop": SHOP}})).status_code == 200
 
 
 def test_an_event_of_another_shop_is_refused(receiver, refuses):

@@ -257,6 +257,14 @@ def test_a_fact_that_surprises_us_is_kept_and_shown(open_cases, told, read):
     assert "kefu return act 4711-R1 settle --by NAME" in read("explain 4711-R1")
 
 
+@pytest.mark.parametrize("who", ["timer", "audit", "payments", "kuaidi100"])
+def test_nobody_speaks_in_the_name_of_a_machine(cooling, told, read, who):
+    """Promise 14."""
+    told("run release-refunds --as-of 2026-03-03T11:00")
+    assert "nobody's name" in read(f"return act 4711-R1 refund_paid --at 2026-03-03T11:01 --by {who}", 2)
+    assert told("order show 4711")["state"] != "refunded"
+
+
 def test_an_order_that_is_refunded_already_is_refused(cooling, told, read):
     told("run release-refunds --as-of 2026-03-03T11:00")
     told("return act 4711-R1 refund_paid --fact refund_ref=R-1 --at 2026-03-03T11:01")

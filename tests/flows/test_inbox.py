@@ -274,6 +274,41 @@ def test_an_event_of_a_kind_that_nobody_knows_is_kept_and_shown(engine):
     assert outcomes(engine) == ["quarantined"] * 2
 
 
+WHO, WHAT = ("platform", "payments", "kuaidi100"), sorted(kind for _, kind in facts_heard.HEARD)
+NOT_THEIRS = [(who, what) for who in WHO for what in WHAT if (who, what) not in facts_heard.HEARD]
+
+
+@pytest.mark.parametrize(("source", "kind"), NOT_THEIRS)
+def test_what_is_not_theirs_to_tell_moves_nothing_and_is_shown(engine, refund, source, kind):
+    """Promise 14, also for what an older version had stored."""
+    before = {name: told for name, told in end_state(engine).items() if name not in ("inbox", "anomalies")}
+    settled = {"key": refund.key, "status": "succeeded", "fen": refund.fen, "refund_ref": "P1"}
+    about = {
+        "refund": settled,
+        "order": {**ORDERS[1], "no": "9"},
+        "complaint": {"order_no": "1", "text": "?"},
+    }
+    scanned = json.loads(a_track(SIGNED, waybill="YT1", state="3"))
+    raw = json.dumps(event("evt-1", kind, **about, **scanned, order_no="1"))
+    report = heard(engine, Told(SHOP, source, kind, "evt-1", raw, "1"))
+    assert (report.quarantined, report.red) == (1, True)
+    assert [odd.code for odd in rows(engine, Anomaly)] == ["not_theirs"]
+    after = {name: told for name, told in end_state(engine).items() if name not in ("inbox", "anomalies")}
+    assert difference(before, after) == []
+
+
+def test_a_platform_that_has_refunded_an_order_does_not_settle_the_refund_whose_outcome_we_do_not_know(
+    engine, refund
+):
+    """Promise 7: it may have paid that very refund, or another one beside it."""
+    with transaction(engine) as connection:
+        connection.execute(text("UPDATE refunds SET state = 'unknown'"))
+    told = {**ORDERS[1], "paid_fen": 10_000, "refunded_at": NOW.isoformat(), "refunded_fen": 10_000}
+    heard(engine, an_event("evt-1", order=told))
+    assert (order(engine).refunded_fen, case_state(engine)) == (10_000, "refunding")
+    assert rows(engine, Refund)[0].state == "unknown"
+
+
 def test_a_complaint_made_on_the_platform_comes_to_the_one_who_hears_of_complaints(engine, monkeypatch):
     words = []
 
@@ -281,7 +316,7 @@ def test_a_complaint_made_on_the_platform_comes_to_the_one_who_hears_of_complain
         words.extend(json.loads(row.raw)["complaint"]["text"] for row in rows)
         return {row.id: facts_heard.Heard("new") for row in rows}
 
-    monkeypatch.setitem(facts_heard.HEARD, "complaint.made", hear)
+    monkeypatch.setitem(facts_heard.HEARD, ("platform", "complaint.made"), hear)
     report = heard(engine, an_event("evt-1", "complaint.made", complaint={"order_no": "1", "text": "包坏了"}))
     assert (words, report.new) == (["包坏了"], 1)
 
@@ -338,7 +373,7 @@ def test_what_comes_in_while_we_work_is_for_the_next_time(engine, monkeypatch):
 
 def test_a_fact_that_can_not_be_worked_on_comes_again_ever_more_rarely_and_then_is_shown(engine, monkeypatch):
     """Promise 8."""
-    monkeypatch.setitem(facts_heard.HEARD, "order.changed", _breaks_on("3"))
+    monkeypatch.setitem(facts_heard.HEARD, ("platform", "order.changed"), _breaks_on("3"))
     facts = [an_event(f"evt-{n}", order=o) for n, o in enumerate(ORDERS)]
     report = heard(engine, *facts)
     assert (report.new, report.postponed) == (4, 1)
@@ -356,7 +391,7 @@ def test_a_fact_that_can_not_be_worked_on_comes_again_ever_more_rarely_and_then_
 
 
 def _breaks_on(no: str):
-    good = facts_heard.HEARD["order.changed"]
+    good = facts_heard.HEARD["platform", "order.changed"]
 
     def hear(engine, shop, rows, now, flow_run):
         if any(row.case_no == no for row in rows):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from contextlib import closing
 from datetime import timedelta
 
@@ -252,6 +253,66 @@ def test_as_long_as_looking_tells_nothing_nothing_is_sent_anew(due, service, doe
     release(due, OVER_AT + timedelta(hours=5), service)
     assert (refunds(due), money(due)) == ([("succeeded", 10_000)], PAID_BACK)
     assert service.paid == [(KEY, 10_000)]
+
+
+KEY_IN_USE = rejects("idempotency_key_in_use", "this key is being worked on", 400)
+NOES = [
+    KEY_IN_USE,
+    *(rejects("no", status=status) for status in (400, 401, 402, 403, 404, 405, 409, 410, 422)),
+]
+
+
+@pytest.mark.parametrize("first", [HANGS_UP, KEY_IN_USE], ids=["hangs up", "key in use"])
+@pytest.mark.parametrize("no", NOES, ids=lambda no: f"{no.told['error']['code']} {no.status}")
+def test_a_no_to_asking_again_is_none_to_the_refund_for_it_may_have_been_paid(due, service, first, no):
+    """Promise 7: only the service, asked by the key, or a person who has looked, knows."""
+    service.behave(first, no)
+    reports = [release(due, OVER_AT + timedelta(hours=h), service) for h in range(3)]
+    assert [r.red for r in reports] == [True] * 3
+    assert (refunds(due), money(due)) == ([("unknown", 10_000)], BEFORE_IT_IS_PAID)
+    assert asked_of(service) == ["POST", "GET", "POST", "GET", "POST"]
+    assert str(no.status) in refund_of(due).error
+    assert "refund_under_way" in refused(tell_return(due, "pay_back", OVER_AT + 3 * AN_HOUR, by="li"))
+
+
+def test_a_no_to_asking_again_is_overtaken_by_what_the_service_knows(due, service):
+    service.behave(slow(0.2), rejects())
+    with closing(impatient(service)) as payments:
+        payments._client.timeout = 0.1
+        release_refunds(due, as_of=OVER_AT, payments=payments)
+    time.sleep(0.3)
+    release(due, OVER_AT + A_MINUTE, service)
+    assert (refunds(due), money(due)) == ([("succeeded", 10_000)], PAID_BACK)
+    assert service.paid == [(KEY, 10_000)]
+
+
+@pytest.mark.parametrize("says", ["refund_paid", "refund_failed"])
+@pytest.mark.parametrize("by", ["operator", "", "platform", "kuaidi100"])
+def test_what_became_of_a_refund_that_may_have_been_paid_is_not_for_everybody_to_say(due, service, says, by):
+    service.behave(HANGS_UP)
+    release(due, OVER_AT, service)
+    tell_return(due, says, OVER_AT + A_MINUTE, by=by, reason="?")
+    assert (refunds(due), money(due), case_state(due)) == (
+        *([("unknown", 10_000)], BEFORE_IT_IS_PAID),
+        "refunding",
+    )
+    assert case_anomalies(due) == ["needs_a_person"]
+
+
+def test_a_person_who_has_looked_says_that_nothing_was_paid_and_it_is_paid_by_a_new_key(due, service):
+    service.behave(HANGS_UP, rejects("idempotency_key_in_use", status=422))
+    for hours in (0, 1):
+        release(due, OVER_AT + timedelta(hours=hours), service)
+    tell_return(due, "refund_failed", OVER_AT + 2 * AN_HOUR, by="li", reason="not in their list")
+    assert (refunds(due), money(due)) == ([("failed", 10_000)], FAILED)
+    assert refund_of(due).error == "not in their list"
+    told = of_return_case(due, StateChange, trigger="refund_failed")[0]
+    assert (told.by, told.facts) == ("li", {"reason": "not in their list"})
+    service.behave(NORMAL)
+    tell_return(due, "pay_back", OVER_AT + 3 * AN_HOUR, by="li")
+    release(due, OVER_AT + 4 * AN_HOUR, service)
+    assert refunds(due) == [("failed", 10_000), ("succeeded", 10_000)]
+    assert service.paid == [(SECOND_KEY, 10_000)]
 
 
 # -- when it is asked again -------------------------------------------------------------------------

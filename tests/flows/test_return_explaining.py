@@ -60,7 +60,7 @@ def test_every_trigger_timer_and_state_has_its_words():
     assert set(NEXT) == set(ReturnTimer)
     assert set(STATES) == set(ReturnState)
     never_over = {state for state in ReturnState if state not in OVER}
-    assert never_over | {"declined", "over", "refund_failed"} == set(TURN)
+    assert never_over | {"declined", "over", "refund_failed", "refund_unknown"} == set(TURN)
 
 
 def test_a_fault_without_its_photo_waits_for_the_buyer(delivered):
@@ -119,6 +119,18 @@ def test_a_refund_nobody_knows_the_outcome_of_says_that_it_is_not_paid_twice(eng
     [refund] = [line for line in answer.money if line["en"].startswith("refund 1")]
     assert "结果未知:用同一编号再次查询,不会重复付款" in refund["zh"]
     assert "asked for again with the same key, and not paid twice" in refund["en"]
+    assert answer.turn["en"].startswith("the payment service's: it is asked about by the same key")
+    assert [act["command"] for act in answer.possible] == [
+        "kefu return act 1-R1 refund_paid --by NAME",
+        "kefu return act 1-R1 refund_failed --fact reason=… --by NAME",
+    ]
+
+
+def test_of_a_refund_that_was_never_sent_nobody_need_look_what_became_of_it(engine):
+    tell(engine, placed(), paid())
+    open_case(engine, ASKED_AT)
+    release(engine, ASKED_AT + timedelta(hours=24))
+    answer = told(engine, ASKED_AT + timedelta(hours=24) + A_MINUTE)
     assert answer.turn["en"] == "the payment service's: we wait for its answer"
     assert acts(answer) == ["refund_paid"]
 

@@ -284,7 +284,7 @@ def test_a_fact_whose_outcome_can_not_be_stored_takes_no_other_with_it(engine, w
         odd = [(Reason("odd", word, word), None)]
         return {row.id: Heard("changed", odd if row.fact_id == "3" else []) for row in rows}
 
-    monkeypatch.setitem(facts_heard.HEARD, "complaint.made", hear)
+    monkeypatch.setitem(facts_heard.HEARD, ("platform", "complaint.made"), hear)
     facts = [Told(SHOP, "platform", "complaint.made", str(n), "{}") for n in range(1, 6)]
     with transaction(engine) as connection:
         store(connection, facts, received_at=PAID_AT)

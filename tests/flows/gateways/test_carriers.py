@@ -9,10 +9,18 @@ import pytest
 from orders_told import real_data
 from outside import Answer, Outside
 
-from flows.gateways.carriers import CHINA, carrier_code, open_kuaidi100, read_push, read_track
+from flows.gateways import open_client
+from flows.gateways.carriers import (
+    CHINA,
+    Kuaidi100Gateway,
+    carrier_code,
+    open_kuaidi100,
+    read_push,
+    read_track,
+)
 from flows.gateways.settings import Settings
 from flows.signatures import kuaidi100_query_sign
-from states.errors import BadInput, GatewayRejected
+from states.errors import BadInput, GatewayRejected, GatewayUnavailable
 
 
 def scan(time: str, context: str = "在途", **more) -> dict:
@@ -126,6 +134,23 @@ def test_a_question_is_signed_over_the_very_text_that_is_sent(monkeypatch):
     assert call.target == "/carrier/poll/query.do"
     assert form["sign"] == kuaidi100_query_sign(form["param"], "k", "c")
     assert json.loads(form["param"])["num"] == "SF123456"
+
+
+@pytest.mark.parametrize(("asked", "is_it"), [("SF123456", True), ("sf123456", True), ("SF123457", False)])
+def test_an_answer_about_another_parcel_is_none(monkeypatch, asked, is_it):
+    async def ask(url: str) -> None:
+        gateway = Kuaidi100Gateway(open_client(url), "k", "c")
+        try:
+            await gateway.query("shunfeng", asked)
+        finally:
+            await gateway.aclose()
+
+    with Outside(told(*SIGNED, state="3")) as service:
+        if is_it:
+            asyncio.run(ask(service.url))
+        else:
+            with pytest.raises(GatewayUnavailable, match="told of another one"):
+                asyncio.run(ask(service.url))
 
 
 def test_without_a_key_nobody_is_asked(monkeypatch):
