@@ -20,7 +20,6 @@ FOLDER = "workers"
 def hold_lifeline(worker: str) -> BinaryIO:
     """Keep this open for as long as the worker lives; nobody else may have its name."""
     path = _folder() / worker
-    path.parent.mkdir(exist_ok=True)
     lifeline = path.open("wb")
     try:
         fcntl.flock(lifeline, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -41,7 +40,7 @@ def forget(workers: set[str]) -> None:
 
 
 def _folder() -> Path:
-    return home() / FOLDER
+    return home(FOLDER)
 
 
 def _held(path: Path) -> bool:
