@@ -20,7 +20,7 @@ from flows import ledger, order_cases
 from flows.case_work import CaseWork
 from flows.requests import Advanced, DueWork, Outcome, Request, Status
 from flows.strangers import in_words
-from models.database import transaction
+from models.database import in_trouble, transaction
 from states.errors import KefuError
 from states.lifecycle import BEFORE
 
@@ -102,9 +102,11 @@ def advancing(
 
     try:
         return attempt(requests)
-    except (OperationalError, KefuError):  # the database is in trouble, or the question makes no sense
+    except KefuError:  # the question makes no sense
         raise
     except Exception as error:
+        if in_trouble(error):
+            raise
         bad = _spoilers(requests, error, attempt)
         if len(bad) > MANY:
             raise
@@ -130,9 +132,9 @@ def _spoilers(
         try:
             if len(bad) <= MANY:
                 attempt(part, trial=True)
-        except OperationalError:
-            raise
         except Exception as found:
+            if in_trouble(found):
+                raise
             bad |= _spoilers(part, found, attempt)
     return bad
 

@@ -19,6 +19,7 @@ from states.return_guards import elsewhere_fen
 from states.return_records import told_of
 
 UNCOMPARED = {"assumed", "told", "round", "case", "scan"}  # of a fact told again: not part of what it says
+KEY = 500  # characters of a key: an index holds no more
 TWO_CLOCKS = timedelta(hours=1)  # a courier's scan, and the platform's note of the same thing
 
 
@@ -156,7 +157,7 @@ class CaseWork:
         differing = differences(request, *self.view.known[request.key])
         for name, (known, told) in differing.items():
             reason = contradicts(f"{request.trigger}.{name}", str(known), str(told))
-            self._note(f.Note(reason, f"{request.key}.{name}={told}"), request)
+            self._note(f.Note(reason, f"{request.key}.{name}={told}"[:KEY]), request)
         return Outcome(request, Status.CONTRADICTED if differing else Status.KNOWN, self.view.no)
 
     # -- timers --------------------------------------------------------------------------------------

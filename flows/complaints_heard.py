@@ -12,7 +12,7 @@ from flows import complaint_cases
 from flows.advance import advancing
 from flows.case_rows import ids_of
 from flows.complaint_cases import open_twin
-from flows.inbox import Heard
+from flows.inbox import Heard, word
 from flows.inbox_reasons import unknown_order, unreadable
 from flows.not_before import is_ahead
 from flows.requests import Outcome, Request, Status
@@ -80,8 +80,7 @@ def _ask(engine: Engine, request: Request, row: Any, flow_run: str | None) -> Ou
 
 def _number(row: Any, told: dict[str, Any]) -> str:
     """The platform's number, marked as theirs; where it tells none, that of its event."""
-    theirs = told.get("no")
-    return f"P-{theirs if isinstance(theirs, str) and theirs else row.fact_id}"
+    return f"P-{word(told.get('no')) or row.fact_id}"
 
 
 def _who(told: dict[str, Any]) -> dict[str, str | None]:

@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Engine, func, select
-from sqlalchemy.exc import OperationalError
 
 from flows import stopping
 from flows.apart import apart
@@ -24,7 +23,7 @@ from flows.not_before import passed
 from flows.sql import one_row_of, update_all
 from flows.strangers import in_words
 from flows.sweep import GIVE_UP_AFTER, RunBatch, call
-from models.database import reading, transaction
+from models.database import in_trouble, reading, transaction
 from states.errors import NotFound
 
 log = logging.getLogger("kefu")
@@ -123,9 +122,11 @@ def _hear(
     """What became of each. Where all together go wrong, each is tried alone, and one bad one stops nothing."""
     try:
         return hear(engine, shop, rows, now, flow_run)
-    except (OperationalError, NotFound):  # the database, or a shop that is not there: all of it waits
+    except NotFound:  # a shop that is not there: all of it waits
         raise
     except Exception as error:
+        if in_trouble(error):
+            raise
         if len(rows) == 1:
             log.exception("inbox fact %s could not be worked on", rows[0].id)
             return {rows[0].id: Heard("failed", error=in_words(error))}

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, func, select
 from flows.case_rows import ids_of
 from flows.imports.cells import Clock
 from flows.imports.kefu import platform_order
-from flows.imports.readers import payable
+from flows.imports.readers import storable
 from flows.imports.rows import CellError, Fact, OrderFile, OrderRow
 from flows.inbox import INBOX, Heard
 from flows.inbox_reasons import late_fact, unreadable
@@ -94,7 +94,7 @@ def _read(row: Any, clock: Clock) -> OrderRow:
         raise CellError("", "不是 JSON", "is not JSON") from None
     if row.pushed:  # the record is in an event
         told = told.get("order") if isinstance(told, dict) else None
-    return payable(platform_order(told, clock))
+    return storable(platform_order(told, clock))
 
 
 def _newest(connection: Connection, shop: str, rows: Iterable[Any]) -> dict[str, datetime]:

@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Engine, and_, literal_column, or_, select, update
-from sqlalchemy.exc import OperationalError
 
 from flows import return_cases
 from flows.advance import advancing
@@ -26,7 +25,7 @@ from flows.scope import Scope
 from flows.strangers import cleaned, in_words
 from flows.sweep import RunBatch, SweepReport, call
 from models import Order, Return
-from models.database import reading, transaction
+from models.database import in_trouble, reading, transaction
 from states.errors import GatewayError, GatewayRejected
 from states.order_guards import PAYMENTS, TIMER
 from states.orders import AFTER_HAND_OVER
@@ -115,9 +114,9 @@ def _pay(paying: Paying, refund: Any) -> None:
     except GatewayError as error:
         nothing_sent = refund.state == "requested" and not error.unknown
         _ask_again(paying, refund, "requested" if nothing_sent else "unknown", str(error))
-    except OperationalError:  # the database: what was sent is asked about once it is back
-        raise
     except Exception as error:  # one bad refund stops nothing (promise 8)
+        if in_trouble(error):  # what was sent is asked about once the database is back
+            raise
         what = in_words(error)
         log.error("refund %s could not be paid or settled: %s", refund.key, what)
         _ask_again(paying, refund, "unknown", what)

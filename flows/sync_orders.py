@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, select, update
-from sqlalchemy.exc import OperationalError
 
 from flows import clock, stopping
 from flows.gateways.registry import Gateways, open_gateways
@@ -29,7 +28,7 @@ from flows.sql import insert_new
 from flows.strangers import in_words
 from flows.sweep import RunBatch, call
 from models import SyncCursor
-from models.database import reading, transaction
+from models.database import in_trouble, reading, transaction
 from states.errors import GatewayError, GatewayRejected, GatewayUnavailable, KefuError
 from states.order_guards import PLATFORM
 from states.policies.shops import ShopPolicies
@@ -132,9 +131,11 @@ async def _pull(engine: Engine, shop: ShopPolicies, gateways: Gateways, report: 
         await _turn_pages(engine, shop, platform, report, asked)
     except GatewayError as error:
         asked["error"] = mask_text(str(error))
-    except (OperationalError, KefuError):  # the database, or a setting of ours
+    except KefuError:  # a setting of ours
         raise
     except Exception as error:  # of this platform: the others have been asked (promise 8)
+        if in_trouble(error):
+            raise
         asked["error"] = in_words(error)
         log.error("%s could not be asked what changed: %s", shop.name, asked["error"])
 

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, OperationalError
 
 from models.shape import check_shape
 
@@ -87,6 +87,13 @@ def transaction(engine: Engine, *, dry_run: bool = False) -> Iterator[Connection
             connection.rollback()
             raise
         connection.rollback() if dry_run else connection.commit()
+
+
+def in_trouble(error: Exception) -> bool:
+    """Whether it is the database itself that failed, so that all waits; else it can't hold what it was given, also
+    where that is an OperationalError: PostgreSQL has limits to what it can index."""
+    beyond_a_limit = (getattr(getattr(error, "orig", None), "sqlstate", None) or "").startswith("54")
+    return isinstance(error, OperationalError) and not beyond_a_limit
 
 
 @contextmanager

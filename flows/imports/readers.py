@@ -23,6 +23,7 @@ from flows.imports.rows import BadRow, CellError, OrderFile, OrderRow, Unreadabl
 from flows.imports.tables import header_of, table_of
 from flows.imports.taobao import TAOBAO
 from flows.imports.tmall import TMALL
+from flows.strangers import LONGEST
 
 TABLES = {table.name: table for table in (TAOBAO, TMALL, OLIST, KEFU)}
 AUTO = "auto"
@@ -89,7 +90,7 @@ def read_orders(
                 if isinstance(row, CellError):
                     raise row
                 row.line = line
-                orders.add(payable(row))
+                orders.add(storable(row))
             except CellError as error:
                 result.bad.append(BadRow(line, error.column, error.zh, error.en, text))
             if progress and result.read % _PROGRESS_EVERY == 0:
@@ -102,8 +103,12 @@ def read_orders(
     return result
 
 
-def payable(row: OrderRow) -> OrderRow:
-    """The row; a CellError when amounts that each can be stored add up to one that can't."""
+def storable(row: OrderRow) -> OrderRow:
+    """The row; a CellError for what no table holds: amounts that add up to too much, a name or number without end."""
+    parcels = [(name, fact.facts.get(name)) for fact in row.facts for name in ("waybill", "carrier")]
+    for name, text in (("buyer", row.details.get("buyer")), *parcels):
+        if len(text or "") > LONGEST:
+            raise CellError(name, f"超过 {LONGEST} 个字", f"is longer than {LONGEST} characters")
     for fen in (row.details["amount_fen"], *(fact.facts.get("amount_fen", 0) for fact in row.facts)):
         if fen > LARGEST_FEN:
             raise CellError("", "金额合计过大", "its amounts add up to one too large")

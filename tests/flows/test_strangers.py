@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from itertools import count
+from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from orders_told import AN_HOUR, PAID_AT, SHOP, order, paid, placed, rows, tell
+from orders_told import AN_HOUR, PAID_AT, SHOP, fact, order, paid, placed, rows, tell
 from outbox_told import Calling, deliver, gateways, messages, orders, owe, posting, states
 from outside import Answer, Outside
 from payment_service import NORMAL, Behaviour, PaymentService
@@ -250,6 +251,30 @@ def test_half_a_character_in_a_name_costs_nobody_the_order_but_in_its_number_it_
     assert (report.inbox.new, report.inbox.quarantined) == (2, 1)
     assert order(engine, "1").receiver == f"王{LOST}"
     assert [odd.code for odd in rows(engine, Anomaly)] == ["unreadable_fact"]
+
+
+@pytest.mark.parametrize(
+    "name", ["buyer", "receiver", "phone", "address", "waybill", "carrier", "remark", "items"]
+)
+def test_a_name_without_end_is_no_trouble_of_the_database(engine, platform, name):
+    """PostgreSQL indexes no more than some thousand bytes, and calls that an operational error."""
+    endless = "".join(map(chr, Random(1).choices(range(0x4E00, 0x9FA5), k=LONGEST_TEXT)))
+    told = [{"sku": endless, "title": endless, "quantity": 1}] if name == "items" else endless
+    record = a_record("1", **{**(SHIPPED if name in ("waybill", "carrier") else PAID), name: told})
+    report = pull(engine, platform, a_page(record, a_record("2", **PAID)))
+    assert (report.inbox.postponed, report.inbox.failed) == (0, 0)
+    assert report.inbox.quarantined == (name in ("buyer", "waybill", "carrier"))
+    assert order(engine, "2").paid_at
+
+
+def test_what_no_index_holds_takes_no_neighbour_with_it(engine):
+    """A door that somebody left open: the database refuses, and is not in trouble."""
+    endless = "".join(map(chr, Random(1).choices(range(0x4E00, 0x9FA5), k=LONGEST_TEXT)))
+    tell(engine, placed("1"), placed("2"), fact("pay", PAID_AT, no="1", amount_fen=10_000))
+    told = fact("hold", PAID_AT, no="1", reason=endless)  # its key holds the reason
+    report = tell(engine, told, paid("2"))
+    assert [outcome.status for outcome in report.outcomes][1] == "changed"
+    assert order(engine, "2").paid_at
 
 
 def test_any_json_that_the_carrier_can_answer_is_a_track_or_a_sentence(engine, monkeypatch):
