@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -16,10 +17,12 @@ from flows.outbox_cases import cases_of
 from flows.outbox_rows import unsent
 from flows.policy_store import current_policy
 from flows.sql import insert_new, update_all
+from flows.strangers import in_words
 from models import OutboxMessage
-from models.database import transaction
+from models.database import in_trouble, transaction
 from states.policies.shops import ShopPolicies
 
+log = logging.getLogger("kefu")
 OUTBOX = OutboxMessage.__table__
 DIGEST = "digest"
 GATHERS = timedelta(minutes=3)  # after a stop every sweep is late: within so long each of them has run
@@ -94,11 +97,23 @@ def _told_as_one(connection: Connection, policy: ShopPolicies, rows: Sequence[An
         if row.what != DIGEST and not policy.off_duty_until(as_of, who=row.recipient, grade=row.grade)
     ]
     if digest and notices:
-        _join(connection, policy, digest, notices)
+        _alone(connection, _join, policy, digest, notices)
     elif len(notices) >= policy.complaints.digest_from:
-        _begin(connection, policy, notices, as_of)
-        return True
+        return _alone(connection, _begin, policy, notices, as_of)
     return False
+
+
+def _alone(connection: Connection, write: Callable[..., None], policy: ShopPolicies, *told: Any) -> bool:
+    """Whether it could be written. If not, its notices go one by one, and other colleagues have theirs (promise 8)."""
+    try:
+        with connection.begin_nested():
+            write(connection, policy, *told)
+    except Exception as error:
+        if in_trouble(error):
+            raise
+        log.error("a digest of %s could not be written: %s", policy.name, in_words(error))
+        return False
+    return True
 
 
 def _begin(connection: Connection, policy: ShopPolicies, notices: Sequence[Any], as_of: datetime) -> None:

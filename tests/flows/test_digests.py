@@ -122,6 +122,23 @@ def test_each_colleague_of_each_shop_gets_a_digest_of_their_own(engine):
     }
 
 
+def test_a_digest_that_can_not_be_written_leaves_its_notices_and_the_other_colleagues_theirs(
+    engine, monkeypatch
+):
+    """Promise 8."""
+    complain(engine)
+    owe(engine, 6, to="客服经理", text="!")
+    owe(engine, 6, to="客服组长")
+
+    def written(what, view, payload):
+        return "\ud800" if payload["notices"][0]["text"] == "!" else "six of them"
+
+    monkeypatch.setattr("flows.digests.render", written)
+    assert bundle(engine, SAID_AT) == 1
+    assert [(digest.recipient, digest.text) for digest in digests(engine)] == [("客服组长", "six of them")]
+    assert {row.digest_id for row in rows(engine, OutboxMessage, recipient="客服经理")} == {None}
+
+
 def test_what_may_not_be_told_yet_waits_and_does_not_count(engine):
     complain(engine)
     owe(engine, 5)
