@@ -18,6 +18,7 @@ from deployments.lifelines import dead_workers, hold_lifeline
 from deployments.running import prepare, use_settings
 from deployments.server import PrefectServer, client_settings, free_port
 from deployments.steady import Steady
+from models.database import database_url
 
 KEFU_ON = """import platform, sys
 host = sys.argv.pop(1)
@@ -60,7 +61,7 @@ def deploy_flows() -> None:
 
 
 @contextmanager
-def a_process(*arguments: str, host: str, home: Path, imported_within: float = 0):
+def a_process(*arguments: str, host: str, home: Path, imported_within: float = 0, **environ: str):
     """kefu in a process of its own, on a machine of that name; it ends without a word, and so do its children."""
     started = subprocess.Popen(
         [sys.executable, "-c", KEFU_ON, host, *arguments],
@@ -70,6 +71,7 @@ def a_process(*arguments: str, host: str, home: Path, imported_within: float = 0
             "PYTHONPATH": str(Path(__file__).parent),
             "PREFECT_WORKER_HEARTBEAT_SECONDS": "1",
             "IMPORTED_WITHIN": str(imported_within),
+            **environ,
         },
         stdout=subprocess.DEVNULL,
     )
@@ -131,7 +133,8 @@ def test_up_that_was_killed_with_its_server_goes_on_under_another_host_name(pref
 @pytest.mark.parametrize("elsewhere", [False, True], ids=["same home", "home elsewhere"])
 def test_what_a_killed_worker_ran_is_ended_by_one_under_another_host_name(prefect, elsewhere, tmp_path):
     home = tmp_path / "elsewhere" if elsewhere else tmp_path
-    with a_process("worker", host="a-container", home=home, imported_within=3600):
+    shared = {"KEFU_DATABASE_URL": database_url()}
+    with a_process("worker", host="a-container", home=home, imported_within=3600, **shared):
         running = [prefect.start(f"takes-its-time/{way}", seconds=3600) for way in ("sweep", "cut-off")]
         pending = prefect.start("is-imported/sweep")
         for run in running:
