@@ -33,6 +33,11 @@ def make_auth(home: Path) -> str | None:
     return made
 
 
+def known_auth(home: Path) -> str | None:
+    """The auth string of this Prefect home, if it has one yet. Raises BadInput."""
+    return auth_string(home) if AUTH in os.environ or auth_file(home).exists() else None
+
+
 def auth_string(home: Path) -> str:
     """The auth string of this Prefect home. Raises BadInput for one that would let everybody in, or nobody."""
     where, value = AUTH, os.environ.get(AUTH)

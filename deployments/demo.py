@@ -13,6 +13,7 @@ from threading import Event
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import select
 
@@ -183,7 +184,7 @@ def _show_runs(day: date, runs: list[Ran], url: str) -> None:
         said = run.message.partition(": ")[2] if run.message.startswith("as of") else run.message
         style = "green" if run.state == "Completed" else "red"
         table.add_row(
-            link, run.about[5:16].replace("T", " "), f"[{style}]{run.state}[/]", _without_zeros(said)
+            link, run.about[5:16].replace("T", " "), f"[{style}]{run.state}[/]", escape(_without_zeros(said))
         )
     console.print(table)
 

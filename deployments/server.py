@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from deployments.auth import auth_file, auth_string, make_auth
+from deployments.auth import auth_file, auth_string, known_auth, make_auth
 from deployments.private_home import OTHERS
 from deployments.window import LISTEN, LOCAL, OwnPagesOnly, own_address, own_names, own_url
 from flows.gateways.bounds import CutOff, ask
@@ -82,11 +82,8 @@ def start_server(
     url = own_url(listen, port)
     home = home.absolute()
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if made := make_auth(home):
-        say(f"{url} 登录口令 asks for: {made}  (只显示这一次 / not shown again; kept in {auth_file(home)})")
-    auth = auth_string(home)
     if _taken(url):
-        if _home_of(url, auth) == home:
+        if _home_of(url, known_auth(home)) == home:
             _must_be_locked(url)
             return PrefectServer(url, home)
         raise ServerUnavailable(
@@ -94,6 +91,9 @@ def start_server(
             code="port_taken",
             where=url,
         )
+    if made := make_auth(home):
+        say(f"{url} 登录口令 asks for: {made}  (只显示这一次 / not shown again; kept in {auth_file(home)})")
+    auth = auth_string(home)
     log = home / "server.log"
     with log.open("ab") as output:
         process = subprocess.Popen(

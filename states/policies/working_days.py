@@ -68,11 +68,19 @@ def read_span(written: object) -> Span:
 
 def _read_day(text: str, written: object) -> date:
     try:
-        if re.fullmatch(r"\d{4}-\d\d-\d\d", text) and (day := date.fromisoformat(text)).year in YEARS:
-            return day
-    except ValueError:
-        pass  # 2027-02-30
-    raise ValueError(f'{written!r} is no day: write "2027-02-05", or "2027-02-05/2027-02-11" for several')
+        day = date.fromisoformat(text if re.fullmatch(r"\d{4}-\d\d-\d\d", text) else "")
+    except ValueError:  # 2027-02-30
+        raise ValueError(
+            f'{written!r} is no day: write "2027-02-05", or "2027-02-05/2027-02-11" for several'
+        ) from None
+    if day.year not in YEARS:
+        raise ValueError(f"{written!r} lies too far away")
+    return day
+
+
+def _read_last_day(written: object) -> object:
+    """One day, also as TOML writes dates."""
+    return _read_day(str(written), str(written)) if isinstance(written, str | date) else written
 
 
 def _a_list(written: object) -> object:
@@ -99,15 +107,22 @@ class ShopCalendar(Policy):
 
     closed: Spans = ()
     working: Spans = ()
-    known_until: date | None = None
+    known_until: Annotated[date | None, BeforeValidator(_read_last_day)] = None
 
     @model_validator(mode="after")
     def _one_or_the_other(self) -> Self:
         if both := self._closed & self._working:
             raise ValueError(f"{min(both)} is both closed and working")
-        if self.known_until and self.known_until.year not in YEARS:
-            raise ValueError(f"known_until: {self.known_until} lies too far away")
+        if self.known_until and not self._tells_of(self.known_until.year):
+            raise ValueError(
+                f"known_until {self.known_until}: neither closed nor working names a day of that year, and the "
+                "library does not know it; list its holidays and make-up workdays first"
+            )
         return self
+
+    def _tells_of(self, year: int) -> bool:
+        listed = any(day.year == year for day in self._closed | self._working)
+        return listed or _in_china(date(year, 12, 31))[1]
 
     @cached_property
     def _closed(self) -> frozenset[date]:

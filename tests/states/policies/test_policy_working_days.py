@@ -115,7 +115,7 @@ def test_the_shops_word_that_its_lists_are_complete_makes_all_days_known_until_t
         ({"closed": ["20270205"]}, "'20270205' is no day: write"),
         ({"closed": [20270205]}, "20270205 is no day: write"),
         ({"closed": ["2027-02-05/"]}, "is no day"),
-        ({"closed": ["9999-12-31"]}, "is no day"),
+        ({"closed": ["9999-12-31"]}, "lies too far away"),
         ({"closed": ["2027-02-11/2027-02-05"]}, "'2027-02-11/2027-02-05' ends before it begins"),
         ({"closed": ["2027-01-01/2028-01-02"]}, "is longer than a year"),
         ({"closed": "2027-02-05"}, "'2027-02-05' is no list"),
@@ -123,8 +123,9 @@ def test_the_shops_word_that_its_lists_are_complete_makes_all_days_known_until_t
             {"closed": ["2027-02-01/2027-02-11"], "working": ["2027-02-07"]},
             "2027-02-07 is both closed and working",
         ),
-        ({"known_until": "soon"}, "known_until"),
+        ({"known_until": "soon"}, "'soon' is no day"),
         ({"known_until": "9999-12-31"}, "lies too far away"),
+        ({"known_until": "2150-12-31"}, "neither closed nor working names a day of that year"),
     ],
 )
 def test_days_that_can_not_be_meant_are_one_clear_sentence(calendar, says):
