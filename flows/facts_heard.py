@@ -20,7 +20,6 @@ from states.order_guards import KUAIDI100, PAYMENTS, PLATFORM
 # The engine, the shop, its inbox rows of this kind, the moment, the flow run; one answer for each row, by its id.
 Hears = Callable[[Engine, str, Sequence[Any], datetime, str | None], dict[int, Heard]]
 
-
 HEARD: dict[tuple[str, str], Hears] = {
     (PLATFORM, "order.changed"): hear_of_orders,  # orders first: parcels are theirs
     (KUAIDI100, "parcel.scanned"): hear_of_parcels,

@@ -18,9 +18,7 @@ LOST = "\ufffd"  # stands where something was that is no character
 SEVERAL_LINES = {  # what people write; all else is on one line
     *("address", "buyer_message", "remark", "text", "words", "said", "reason", "message", "context"),
 }
-BROKEN = re.compile(
-    "[\x00\ud800-\udfff]"
-)  # a NUL, half a character, or a byte that the encoding does not know
+BROKEN = re.compile("[\x00\ud800-\udfff]")  # a NUL, half a character, a byte that is none in its encoding
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 CONTROL_BUT_LINES = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
