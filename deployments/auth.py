@@ -23,13 +23,19 @@ def make_auth(home: Path) -> str | None:
     """Make an auth string where there is none yet, for its owner's eyes only: it, or None where there was one."""
     if AUTH in os.environ:
         return None
+    made, file = f"kefu:{secrets.token_urlsafe(24)}", auth_file(home)
+    if file.is_file() and not file.stat().st_size:  # of a start that was cut short
+        file.unlink()
+    draft = file.with_name(f"{file.name}.{os.getpid()}.part")
+    private = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
-        private = os.open(auth_file(home), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(private, "w", encoding="ascii") as written:
+            written.write(made + "\n")
+        os.link(draft, file)  # whole or not at all, and never over another one
     except FileExistsError:
         return None
-    made = f"kefu:{secrets.token_urlsafe(24)}"
-    with open(private, "w", encoding="ascii") as file:
-        file.write(made + "\n")
+    finally:
+        draft.unlink()
     return made
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,9 +18,10 @@ from flows.masking import mask_text
 from flows.policy_store import current_policy
 from flows.requests import Outcome, Request, Status
 from flows.scope import find_case
+from flows.strangers import CONTROL, LONGEST, short
 from models.database import reading
 from states.errors import BadInput, KefuError, Refused
-from states.order_guards import NOT_BY_HAND
+from states.order_guards import NOBODY, NOT_BY_HAND
 from states.orders import TIMERS, fact_key, order_lifecycle
 
 TIMES = {"until", "later_at"}  # facts that are times
@@ -136,10 +138,7 @@ def asked_by_hand(
             code="unknown_trigger",
             where=no,
         )
-    if by in NOT_BY_HAND:
-        raise BadInput(
-            f"--by {by}: that is nobody's name, say who you are", code="nobodys_name", where="--by"
-        )
+    by = name_of(by)
     moment = clock.not_in_the_future(clock.read_time(at, zone, what="--at"), "--at") if at else clock.now()
     told = _read_facts(trigger, hand.facts.get(trigger, {}), facts or {}, zone)
     if "until" in told and told["until"] <= moment:
@@ -150,6 +149,26 @@ def asked_by_hand(
     if trigger == "amend":
         details, told = told, {"fields": sorted(told)}
     return Request(shop, no, trigger, moment, by, told, key or hand.key(trigger, told), details)
+
+
+def name_of(by: str) -> str:
+    """Who acts, as history keeps it. Raises BadInput for what is nobody's name, however it is written."""
+    name = " ".join(unicodedata.normalize("NFKC", by).split())
+    if name.casefold() in NOBODY:
+        name = name.casefold()
+    if (
+        name in NOT_BY_HAND
+        or not any(map(str.isalpha, name))
+        or len(name) > LONGEST
+        or CONTROL.search(name)
+        or mask_text(name) != name
+    ):
+        raise BadInput(
+            f"--by {short(by)}:这不是人名,请写明是谁 / that is nobody's name, say who you are",
+            code="nobodys_name",
+            where="--by",
+        )
+    return name
 
 
 def answered(kind: str, no: str, trigger: str, outcome: Outcome) -> Outcome:

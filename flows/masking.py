@@ -11,8 +11,10 @@ HIDDEN = "****"
 # A mobile number with or without +86, a landline with its area code, a foreign number with its +.
 # Each may have an extension. Longer runs of digits (order numbers, waybills) are no telephone numbers and stay.
 _PHONE_LIKE = re.compile(
-    r"(?P<main>(?<!\d)(?:\+?86[- ]?)?1[3-9]\d(?:[- ]?\d{4}){2}(?!\d)"
-    r"|(?<!\d)0\d{2,3}[- ]?\d{7,8}(?!\d)"
+    r"(?P<main>(?<!\d)(?:\+?86[- ]?)?1[3-9]\d(?:[-. \u00a0\t]?\d{4}){2}(?!\d)"
+    r"|[(（]1[3-9]\d[)）][- ]?\d{4}[- ]?\d{4}(?!\d)"
+    r"|[(（]0\d{2,3}[)）][- ]?\d{3,4}[- ]?\d{4}(?!\d)"
+    r"|(?<!\d)0\d{2,3}[- ]?\d{3,4}[- ]?\d{4}(?!\d)"
     r"|(?<!\d)400[- ]?\d{3}[- ]?\d{4}(?!\d)"
     r"|\+\d{1,3}[- ]?(?:\d[- ]?){6,12}\d(?!\d))"
     rf"(?P<extension>{EXTENSION})?",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Select, null, select
@@ -20,6 +20,7 @@ SHIP, STOP = "ship", "stop_shipping"
 OF_ORDER = (
     ORDERS.c.no.label("order_no"),
     ORDERS.c.released_at,
+    ORDERS.c.promise_on,
     ORDERS.c.receiver,
     ORDERS.c.phone,
     BUYERS.c.handle,
@@ -37,6 +38,7 @@ class Case:
     grade: str | None  # a complaint's
     order_no: str | None
     released_at: datetime | None
+    promise_on: date | None  # an order's
     opted_out_at: datetime | None
     to: Contact
     commands: tuple[Any, ...] = ()
@@ -78,7 +80,17 @@ def owed(row: Any, case: Case | None) -> Owed:
 
 def _case(row: Any, commands: tuple[Any, ...]) -> Case:
     to = Contact(handle=row.handle, name=row.receiver, phone=row.phone)
-    return Case(row.no, row.state, row.grade, row.order_no, row.released_at, row.opted_out_at, to, commands)
+    return Case(
+        row.no,
+        row.state,
+        row.grade,
+        row.order_no,
+        row.released_at,
+        row.promise_on,
+        row.opted_out_at,
+        to,
+        commands,
+    )
 
 
 def _commands(connection: Connection, rows: Sequence[Any]) -> dict[tuple[str, int], list[Any]]:

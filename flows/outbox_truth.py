@@ -7,7 +7,7 @@ from typing import Any
 from flows.outbox_cases import SHIP, STOP, Case
 from states.reasons import Reason
 
-REMINDER = "payment_reminder"
+REMINDER, MOVED = "payment_reminder", "promise_moved"
 
 
 def no_longer_true(row: Any, case: Case | None) -> Reason | None:
@@ -20,6 +20,8 @@ def no_longer_true(row: Any, case: Case | None) -> Reason | None:
         return _because("属于先前的批次", "the order has been recalled, and released anew in another batch")
     if row.what == STOP and not _may_still_leave(row, case):
         return _because("未曾下达发货", "nobody was told to ship it")
+    if (day := (row.payload or {}).get("on")) and row.what == MOVED and str(case.promise_on) != day:
+        return _because("承诺日又有变动", "another day has been promised since")
     if row.what == REMINDER and case.opted_out_at is not None:
         return _because("买家已拒收提醒", "the buyer wants no more reminders")
     return None

@@ -58,7 +58,7 @@ def _hear(
         )
     trigger = "refund_paid" if status == "succeeded" else "refund_failed"
     said = (
-        {"refund_ref": told.get("refund_ref")}
+        {"refund_ref": short(told.get("refund_ref")) or None}
         if status == "succeeded"
         else {"reason": short(told.get("reason"))}
     )

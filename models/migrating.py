@@ -63,7 +63,7 @@ def _copy(connection: Connection, revision: str) -> Path:
     copy = file.with_name(f"{file.name}.before-{HEAD}")
     draft = copy.with_name(f"{copy.name}.part")
     try:
-        if copy.exists() and _revision_in(copy) != revision:
+        if (_revision_in(copy) or revision) < revision:
             return copy  # an upgrade to here was cut short: this is from before it, and wanted more than what is now
         draft.unlink(missing_ok=True)
         os.close(os.open(draft, os.O_CREAT | os.O_EXCL, 0o600))
@@ -86,5 +86,12 @@ def _copy(connection: Connection, revision: str) -> Path:
 
 
 def _revision_in(copy: Path) -> str | None:
-    with closing(sqlite3.connect(copy)) as connection:
-        return connection.execute("SELECT version_num FROM alembic_version").fetchone()[0]
+    """None for what is no copy of ours, or none at all."""
+    if not copy.is_file():
+        return None
+    try:
+        with closing(sqlite3.connect(copy)) as connection:
+            found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    except sqlite3.Error:
+        return None
+    return found and found[0]

@@ -327,7 +327,14 @@ def _promised_anew(order, change: Change) -> list[FollowUp]:
     rows = [_leaves_next(order, change.at)] if by_calendar else _dispatch(order, change.at)
     before = order.promised_before
     if before and before != order.promise_on:
-        rows.append(Owe("promise_moved", "buyer", {"before": before}, only_while=tuple(BEFORE_HAND_OVER)))
+        rows.append(
+            Owe(
+                "promise_moved",
+                "buyer",
+                {"before": before, "on": order.promise_on},
+                only_while=tuple(BEFORE_HAND_OVER),
+            )
+        )
     return [*rows, Settle(("no_promise",))]  # noted where kefu had no days to promise by, before it had any
 
 

@@ -12,7 +12,7 @@ import phonenumbers
 # What stands behind a number in front of its extension, as platforms and people write it. For texts, too: a comma
 # with a space behind it goes on with something else.
 EXTENSION = (
-    r"[ \t]*[(（]?(?:(?:转|轉|分机|分機|;?ext[.=]?|[-－#＃])[ \t:：]*\d{1,6}|(?:[,，]{1,2}|x)\d{3,6})[)）]?"
+    r"[ \t]*[(（]?(?:(?:转接?|轉|分机|分機|;?ext[.=]?|[-－—–#＃])[ \t:：]*\d{1,6}|(?:[,，]{1,2}|x)\d{3,6})[)）]?"
     r"(?![-－.]?\d)"
 )
 _AT_THE_END = re.compile(EXTENSION + r"\s*$", re.IGNORECASE)

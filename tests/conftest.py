@@ -13,6 +13,8 @@ from days_told import Library
 from hypothesis import HealthCheck, settings
 from sqlalchemy import Engine
 
+from flows import stopping
+
 # A busy machine is no finding; what CI finds, it finds every time.
 settings.register_profile(
     "kefu", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ
@@ -36,6 +38,13 @@ def kefu_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("KEFU_HOME", str(tmp_path / "kefu"))
     monkeypatch.delenv("KEFU_DATABASE_URL", raising=False)
     return tmp_path / "kefu"
+
+
+@pytest.fixture(autouse=True)
+def nobody_is_stopped() -> Iterator[None]:
+    """What served in this process, and ended, has asked all of it to stop: the next test goes on."""
+    yield
+    stopping.asked.clear()
 
 
 @pytest.fixture(scope="session")

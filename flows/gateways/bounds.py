@@ -170,5 +170,6 @@ def _unpacked(answer: httpx.Response, body: bytearray, largest: int | None) -> h
         _check_size(content, largest)
         if not unpack.eof:
             raise CutOff("an answer that can't be unpacked")
-    headers = [(name, value) for name, value in answer.headers.multi_items() if name != "content-encoding"]
+    # as they came: not every service keeps to ASCII
+    headers = [(name, value) for name, value in answer.headers.raw if name.lower() != b"content-encoding"]
     return httpx.Response(answer.status_code, headers=headers, content=content, request=answer.request)

@@ -33,6 +33,13 @@ def test_it_is_made_once_and_hard_to_guess(tmp_path):
     assert auth_string(tmp_path) == made
 
 
+def test_a_start_that_was_cut_short_before_it_was_written_shuts_nobody_out(tmp_path):
+    auth_file(tmp_path).touch()
+    made = make_auth(tmp_path)
+    assert auth_string(tmp_path) == made
+    assert [file.name for file in tmp_path.iterdir()] == [auth_file(tmp_path).name]
+
+
 def test_nobody_but_its_owner_can_read_it(tmp_path):
     make_auth(tmp_path)
     assert auth_file(tmp_path).stat().st_mode & 0o777 == 0o600
@@ -53,7 +60,7 @@ def test_the_window_can_not_be_opened_without_one(tmp_path, monkeypatch, value):
     with pytest.raises(BadInput, match="操作窗口不能没有口令.*KEFU_AUTH has to hold user:password"):
         start_server(tmp_path)
     monkeypatch.delenv(AUTH)
-    auth_file(tmp_path).write_text(value)
+    auth_file(tmp_path).write_text(value or ":")
     with pytest.raises(BadInput, match=f"{auth_file(tmp_path)} has to hold user:password"):
         start_server(tmp_path)
 

@@ -79,6 +79,13 @@ def test_an_answer_without_end_is_read_to_the_limit(ask: Ask):
 
 
 @each_way
+@pytest.mark.parametrize("word", ["成功".encode(), b"\xff\xfe"], ids=["UTF-8", "no text"])
+def test_a_header_that_is_not_ascii_costs_no_answer(ask: Ask, word: bytes):
+    with Rude(says(b'{"a": 1}', b"X-Message: " + word)) as there:
+        assert ask(there.url) == {"a": 1}
+
+
+@each_way
 def test_headers_without_end_are_not_read_to_it(ask: Ask):
     with Rude(floods_headers) as there, pytest.raises(GatewayUnavailable) as no:
         ask(there.url)

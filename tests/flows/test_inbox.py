@@ -211,6 +211,21 @@ def refund(engine):
     return waiting
 
 
+@pytest.mark.parametrize(
+    ("told", "kept"),
+    [
+        ({"a": 1}, "{'a': 1}"),
+        (None, None),
+        ("退给王小明 18877771111转12", "退给王小明 188****1111-****"),
+        ("x" * 10_000, "x" * 199 + "…"),
+    ],
+)
+def test_a_reference_that_is_pushed_is_kept_like_one_that_is_answered(engine, refund, told, kept):
+    assert heard(engine, a_refund(refund, refund_ref=told)).changed == 1
+    (paid,) = rows(engine, Refund)
+    assert (paid.state, paid.refund_ref) == ("succeeded", kept)
+
+
 def a_refund(refund, number: str = "pay-1", **told) -> Told:
     usual = {"key": refund.key, "status": "succeeded", "fen": refund.fen, "refund_ref": "P1"}
     return an_event(number, "refund.settled", refund={**usual, **told})

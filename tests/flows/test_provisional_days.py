@@ -50,6 +50,8 @@ from deployments.shop_files import load_shop_file
 from flows.complaint_steps import complaint_callbacks
 from flows.dispatch_cutoff import dispatch_cutoff
 from flows.order_watch import watch_orders
+from flows.outbox_cases import cases_of
+from flows.outbox_truth import no_longer_true
 from flows.payment_reminders import remind_unpaid
 from flows.policy_store import apply_policy
 from flows.remaking import on_closed_days, repromise
@@ -164,6 +166,20 @@ def test_a_day_that_moves_is_told_to_its_buyer_once(engine, library):
     assert open_timers(engine) == {"dispatch_cutoff": "01-30 17:00", "dispatch_overdue": overdue}
     [told] = of_case(engine, OutboxMessage, what="promise_moved")
     assert "原定 2027-02-01 发货,现调整为 2027-01-30 发货。" in told.text
+
+
+def test_of_two_days_told_before_anything_left_only_the_last_one_is_true(engine, library):
+    """A shop closes a day by a typing error, and the right one after it."""
+    buy(engine, at=moment("2026-12-28 17:00"))
+    for minutes, closed in enumerate(["2026-12-29", "2026-12-29/2026-12-30"], 1):
+        at = moment("2026-12-28 18:00") + minutes * A_MINUTE
+        days_come(engine, at, closed=[closed])
+        repromise(engine, SHOP, as_of=at)
+    told = of_case(engine, OutboxMessage, what="promise_moved")
+    with reading(engine) as connection:
+        cases = cases_of(connection, told)
+    judged = [no_longer_true(row, cases[row.case_kind, row.case_id]) for row in told]
+    assert [reason and reason.zh for reason in judged] == ["承诺日又有变动", None]
 
 
 def test_sweeps_at_once_tell_each_buyer_once(engine, library):

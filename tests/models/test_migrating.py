@@ -118,6 +118,30 @@ def test_an_old_database_put_back_and_worked_on_is_copied_anew(databases):
     assert rows_of(engine_for(f"sqlite:///{migrate(engine)}")) == before
 
 
+def test_an_older_database_put_back_beside_a_newer_copy_is_copied_anew(databases):
+    engine = databases.empty("sqlite")
+    bring_to(engine, OLDER[-2])
+    file = file_of(engine)
+    older = file.read_bytes()
+    bring_to(engine, OLDER[-1])
+    migrate(engine)  # its copy holds the newer of the two
+    engine.dispose()
+    for beside in file.parent.glob(f"{file.name}-*"):
+        beside.unlink()
+    file.write_bytes(older)
+    before = fill(engine_for(f"sqlite:///{file}"))
+    assert rows_of(engine_for(f"sqlite:///{migrate(engine_for(f'sqlite:///{file}'))}")) == before
+
+
+@pytest.mark.parametrize("damaged", [b"", b"no database"])
+def test_a_damaged_copy_is_written_anew(databases, damaged):
+    engine = databases.empty("sqlite")
+    bring_to(engine, OLDER[-1])
+    file, before = file_of(engine), fill(engine)
+    file.with_name(f"{file.name}.before-{HEAD}").write_bytes(damaged)
+    assert rows_of(engine_for(f"sqlite:///{migrate(engine)}")) == before
+
+
 def test_where_there_is_nothing_to_upgrade_there_is_no_copy(databases):
     engine = databases.empty("sqlite")
     assert [migrate(engine), migrate(engine)] == [None, None]
