@@ -96,6 +96,15 @@ class OtherSide:
         self._thread.join(10)
         self._loop.close()
 
+    def until_all_have_left(self) -> None:
+        """Whoever asked has been heard and is gone, also who was killed on the way."""
+        asyncio.run_coroutine_threadsafe(self._all_left(), self._loop).result(60)
+
+    async def _all_left(self) -> None:
+        await asyncio.sleep(0.05)  # those who wait at the door come in first
+        while self._open:
+            await asyncio.sleep(0.01)
+
     async def serve_until(self, over: Callable[[], None]) -> None:
         """In a process of its own: print the URL, and serve until this call returns."""
         serving = asyncio.create_task(self._serve(lambda: print(self.url, flush=True)))

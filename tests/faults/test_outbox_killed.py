@@ -126,6 +126,7 @@ def test_killed_at_any_point_every_message_arrives_once(engine, there, kill, poi
     assert kill(point, times) == -signal.SIGKILL
     left = [row for row in messages(engine) if not row.sent_at]
     assert left, "it was killed on the way"
+    there.until_all_have_left()
 
     before = len(there.asked)
     deliver(engine, posting({"buyer": there.url}), PAID_AT + LEASE - timedelta(seconds=1))
