@@ -153,6 +153,8 @@ def asked_by_hand(
 
 def name_of(by: str) -> str:
     """Who acts, as history keeps it. Raises BadInput for what is nobody's name, however it is written."""
+    if not by:  # nobody says so: what wants a name refuses it
+        return by
     name = " ".join(unicodedata.normalize("NFKC", by).split())
     if name.casefold() in NOBODY:
         name = name.casefold()

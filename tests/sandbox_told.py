@@ -39,7 +39,8 @@ class Sandbox(Alongside):
         command = [sys.executable, "-c", "from deployments.cli import main; main()", "sandbox", "--port", "0"]
         command += ["--file", str(self._file)] if self._file else ["--fresh"]
         self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-        return self._process.stdout.readline().split()[-1]
+        # before that it may say what it found open in its home
+        return next(line for line in self._process.stdout if line.startswith("sandbox at")).split()[-1]
 
     def _end(self) -> None:
         if not self._apart:

@@ -17,7 +17,7 @@ AN_HOUR, A_MINUTE = 3600, timedelta(minutes=1)
 def orders_of(number: int) -> OrderFile:
     """So many orders of one busy hour, each of a buyer of its own, as a file of them is read."""
     rows = sorted((an_order(n) for n in range(number)), key=lambda row: (row.placed_at, row.no))
-    return OrderFile("sample", "utf-8", rows, closing_at=CUT_OFF_AT, read=number)
+    return OrderFile("sample", "utf-8", rows=rows, closing_at=CUT_OFF_AT, read=number)
 
 
 def an_order(n: int) -> OrderRow:
@@ -39,5 +39,5 @@ def an_order(n: int) -> OrderRow:
 
 def first(orders: OrderFile, number: int) -> OrderFile:
     """Only so many of them, paid and unpaid alike."""
-    return OrderFile(orders.format, orders.encoding, orders.rows[:number], closing_at=orders.closing_at,
+    return OrderFile(orders.format, orders.encoding, rows=orders.rows[:number], closing_at=orders.closing_at,
                      read=number)  # fmt: skip

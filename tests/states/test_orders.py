@@ -408,7 +408,7 @@ def test_the_calendar_promises_anew_and_only_whoever_was_promised_another_day_is
     assert (f"{order.promise_on}", order.promise_unknown_on) == ("2027-01-02", None)
     assert of(SetTimer, rows) == [SetTimer("dispatch_cutoff", moment("2027-01-02 17:00"))]
     assert [(owe.what, owe.payload) for owe in of(Owe, rows)] == [
-        ("promise_moved", {"before": date(2027, 1, 4)})
+        ("promise_moved", {"before": date(2027, 1, 4), "on": date(2027, 1, 2)})
     ]
 
 
