@@ -39,9 +39,9 @@ def make_auth(home: Path) -> str | None:
     return made
 
 
-def known_auth(home: Path) -> str | None:
-    """The auth string of this Prefect home, if it has one yet. Raises BadInput."""
-    return auth_string(home) if AUTH in os.environ or auth_file(home).exists() else None
+def has_auth(home: Path) -> bool:
+    """Whether this Prefect home has an auth string yet, be it a usable one or not."""
+    return AUTH in os.environ or auth_file(home).exists()
 
 
 def auth_string(home: Path) -> str:

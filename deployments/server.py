@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from deployments.auth import auth_file, auth_string, known_auth, make_auth
+from deployments.auth import auth_file, auth_string, has_auth, make_auth
 from deployments.private_home import OTHERS
 from deployments.window import LISTEN, LOCAL, OwnPagesOnly, own_address, own_names, own_url
 from flows.gateways.bounds import CutOff, ask
@@ -83,7 +83,7 @@ def start_server(
     home = home.absolute()
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     if _taken(url):
-        if _home_of(url, known_auth(home)) == home:
+        if _home_of(url, auth_string(home) if has_auth(home) else None) == home:
             _must_be_locked(url)
             return PrefectServer(url, home)
         raise ServerUnavailable(

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from deployments.auth import AUTH, auth_file, auth_string
+from deployments.auth import auth_string, has_auth
 from deployments.server import ServerUnavailable, own_port
 from deployments.window import is_local, own_address, own_url
 from models.database import home
@@ -19,7 +19,7 @@ def settings_for(api_url: str | None) -> dict[str, str]:
     """The server to ask (our own window, where nobody names one), and what lets us in: PREFECT_API_AUTH_STRING, or on
     this machine what our own window asks for. No other machine is told that."""
     ours = home("prefect")
-    has_window = AUTH in os.environ or auth_file(ours).exists()
+    has_window = has_auth(ours)
     url = api_url or os.environ.get("PREFECT_API_URL")
     if url is None and has_window:
         url = f"{own_url(own_address(), own_port())}/api"

@@ -25,10 +25,8 @@ class OwnPagesOnly:
 
     def __init__(self, app: ASGIApp, listen: str, names: Iterable[str]) -> None:
         """Takes the address that is listened on, and what else we are called."""
-        self._app, self._names = (
-            app,
-            {_name_in(name.lower()) or name for name in ("localhost", listen, *names)},
-        )
+        self._app = app
+        self._names = {_name_in(name.lower()) or name for name in ("localhost", listen, *names)}
         self._open_to_others = not is_local(listen)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
