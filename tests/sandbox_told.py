@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import httpx
+from waiting import wait_until
 
 from deployments.sandbox import signing
 from deployments.sandbox.alongside import PATIENCE, Alongside
@@ -95,10 +95,7 @@ class Sandbox(Alongside):
 
     def wait_until_pushed(self) -> None:
         """Until no event waits."""
-        deadline = time.monotonic() + PATIENCE
-        while self.control("GET", "/events?limit=1")["waiting"]:
-            assert time.monotonic() < deadline, "events still wait"
-            time.sleep(0.02)
+        wait_until(lambda: not self.control("GET", "/events?limit=1")["waiting"], "events still wait")
 
     def control(self, method: str, path: str, told: Any = None) -> dict[str, Any]:
         """The control API itself; what it refuses is an error of the test."""

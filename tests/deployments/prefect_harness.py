@@ -4,7 +4,6 @@ import asyncio
 import atexit
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from waiting import wait_until
 
 from deployments.server import PrefectServer, client_settings, free_port, start_server
 
@@ -34,19 +34,20 @@ class Harness:
             found = client.read_deployment_by_name(deployment)
             return client.create_flow_run_from_deployment(found.id, parameters=parameters)
 
-    def until_final(self, run: Any, seconds: float = 180) -> Any:
-        return self.until(run, lambda run: run.state.is_final(), seconds)
+    def until_final(self, run: Any) -> Any:
+        return self.until(run, lambda run: run.state.is_final())
 
-    def until_begun(self, run: Any, seconds: float = 180) -> Any:
-        return self.until(run, lambda run: run.start_time is not None, seconds)
+    def until_begun(self, run: Any) -> Any:
+        return self.until(run, lambda run: run.start_time is not None)
 
-    def until(self, run: Any, so_far: Callable[[Any], bool], seconds: float = 180) -> Any:
-        give_up_at = time.monotonic() + seconds
+    def until(self, run: Any, so_far: Callable[[Any], bool]) -> Any:
         with self.client() as client:
-            while not so_far(run := client.read_flow_run(run.id)):
-                assert time.monotonic() < give_up_at, f"{run.name} is still {run.state}"
-                time.sleep(0.1)
-        return run
+
+            def found() -> Any:
+                read = client.read_flow_run(run.id)
+                return read if so_far(read) else None
+
+            return wait_until(found, f"{run.name} does not come so far")
 
     def plan(self, deployment: str) -> None:
         """Make a deployment's next runs, as the scheduler would: on this server it is off."""

@@ -5,13 +5,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 from prefect_harness import Harness
+from waiting import wait_until
 
 from deployments.abandoned_runs import LOOKS
 from deployments.lifelines import dead_workers, hold_lifeline
@@ -92,8 +92,7 @@ def until_its_timetable_is_there(up: subprocess.Popen, server: PrefectServer) ->
     from prefect import get_client
     from prefect.exceptions import ObjectNotFound
 
-    def what() -> bool:
-        assert up.poll() is None
+    def timetable() -> bool:
         try:
             httpx.get(f"{server.api_url}/health")
             use_settings(client_settings(server.home, server.api_url))
@@ -102,10 +101,7 @@ def until_its_timetable_is_there(up: subprocess.Popen, server: PrefectServer) ->
         except (httpx.HTTPError, ObjectNotFound):
             return False
 
-    give_up_at = time.monotonic() + 180
-    while not what():
-        assert time.monotonic() < give_up_at, f"{server.url} has no timetable"
-        time.sleep(0.5)
+    wait_until(timetable, f"{server.url} has no timetable", by=up)
 
 
 def test_up_that_was_killed_with_its_server_goes_on_under_another_host_name(prefect, tmp_path):
@@ -144,12 +140,12 @@ def test_what_a_killed_worker_ran_is_ended_by_one_under_another_host_name(prefec
     with prefect.worker(heartbeat_interval_seconds=1):
         waiting = prefect.start("takes-its-time/cut-off")
         for run in (*running, pending):
-            ended = prefect.until_final(run, 60)
+            ended = prefect.until_final(run)
             assert ended.state.is_crashed(), ended.state
             assert "已中断 / the worker was killed or is lost" in ended.state.message
         assert prefect.run("takes-its-time/sweep").state.is_completed()
         assert prefect.run("is-imported/sweep").state.is_completed()
-        assert prefect.until_final(waiting, 60).state.is_completed()
+        assert prefect.until_final(waiting).state.is_completed()
 
 
 @pytest.mark.usefixtures("deployed")
@@ -194,7 +190,7 @@ def test_a_run_that_somebody_was_cancelling_ends_as_cancelled(prefect):
             client.set_flow_run_state(run.id, state)
     with prefect.worker():
         assert prefect.until_final(run).state.is_cancelled()
-    assert dead_workers().isdisjoint({"killed"}), "its file was left behind"
+        wait_until(lambda: dead_workers().isdisjoint({"killed"}), "its file was left behind")
 
 
 def test_a_look_that_fails_ends_no_worker(prefect, caplog):

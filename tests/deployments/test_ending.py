@@ -8,13 +8,13 @@ import time
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 from orders_told import paid, placed, rows, tell
 from payment_service import NORMAL, PAYS_AND_DRIPS, PaymentService, late
 from returns_told import ASKED_AT, gateway, open_case
+from waiting import wait_until
 
 from deployments.running import prepare
 from deployments.server import free_port
@@ -27,7 +27,6 @@ from models.database import engine_from_env
 KEFU = [sys.executable, "-c", "from deployments.cli import main; main()"]
 AUTH = ("kefu", "in-time")
 PROMISED = 20  # seconds
-STARTS_WITHIN = 180
 
 
 @pytest.fixture
@@ -38,15 +37,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("KEFU_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("KEFU_AUTH", ":".join(AUTH))
     return tmp_path
-
-
-def wait_until(so_far: Any, up: subprocess.Popen, said: Path) -> Any:
-    give_up_at = time.monotonic() + STARTS_WITHIN
-    while not (found := so_far()):
-        assert up.poll() is None, said.read_text()
-        assert time.monotonic() < give_up_at, said.read_text()
-        time.sleep(0.2)
-    return found
 
 
 def begin_run(api: str, deployment: str) -> bool:
@@ -78,8 +68,10 @@ def test_up_ends_in_time_while_a_payment_service_keeps_it_waiting_and_the_refund
                 [*KEFU, "up", "--port", str(port)], env=env, stdout=output, stderr=subprocess.STDOUT
             )
         try:
-            wait_until(lambda: begin_run(f"http://127.0.0.1:{port}/api", "release-refunds/by-hand"), up, said)
-            wait_until(lambda: service.calls, up, said)
+            wait_until(
+                lambda: begin_run(f"http://127.0.0.1:{port}/api", "release-refunds/by-hand"), said, by=up
+            )
+            wait_until(lambda: service.calls, said, by=up)
             up.send_signal(signal.SIGTERM)
             asked_at = time.monotonic()
             up.wait(120)

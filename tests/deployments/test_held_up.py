@@ -2,17 +2,16 @@
 
 import asyncio
 import logging
-import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from other_side import OtherSide
+from waiting import wait_until
 
 from deployments.abandoned_runs import LOOKS
 
 A_MINUTE = timedelta(minutes=1)
 NAME = "takes-its-time/every-minute"
-GIVE_UP = 60  # seconds
 
 
 @pytest.fixture
@@ -127,10 +126,7 @@ def test_two_runs_that_were_dropped_are_nothing_and_of_three_somebody_hears_once
         def heard() -> list:
             return [asked for asked in staff.asked if NAME in asked.body["title"]]
 
-        give_up_at = time.monotonic() + GIVE_UP
-        while not heard() and time.monotonic() < give_up_at:
-            time.sleep(0.2)
-        [told] = heard()
+        [told] = wait_until(heard, "nobody was told")
         assert told.body["title"] == f"kefu: {NAME} 轮不到运行 / is held up"
         assert f"{holds.name}: Running" in told.body["message"]
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -20,6 +19,7 @@ import httpx
 from new_year_told import live, stranded
 from orders_told import clock, moment, rows
 from payment_service import PaymentService
+from waiting import wait_until
 
 from deployments.server import free_port
 from flows.timed_steps import TIMED_STEPS
@@ -46,7 +46,6 @@ WEEK = (
 )  # the story's other days are lived through plainly
 FINAL = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 AUTH = ("kefu", "over-new-year")
-PATIENCE = 300  # seconds, whatever else this machine has to do
 
 
 class Up:
@@ -81,26 +80,27 @@ class Up:
         deployment = self._client.get(f"/deployments/name/{step}/by-hand").raise_for_status().json()["id"]
         asked = {"parameters": {"as_of": at.isoformat()}}
         run = self._post(f"/deployments/{deployment}/create_flow_run", **asked)["id"]
-        give_up_at = time.monotonic() + PATIENCE
-        while (state := self._client.get(f"/flow_runs/{run}").json()["state"])["type"] not in FINAL:
-            assert time.monotonic() < give_up_at, state
-            time.sleep(0.05)
+
+        def ended() -> dict[str, str] | None:
+            state = self._client.get(f"/flow_runs/{run}").json()["state"]
+            return state if state["type"] in FINAL else None
+
+        state = wait_until(ended, f"{step} does not end")
         return state["type"], state["message"]
 
     def heard_of(self, event: str) -> list[dict[str, Any]]:
         """The events of this name that the server has heard of; waits for the first."""
-        give_up_at = time.monotonic() + PATIENCE
-        while time.monotonic() < give_up_at:
-            if events := self._post("/events/filter", filter={"event": {"name": [event]}})["events"]:
-                return events
-            time.sleep(0.2)
-        return []
+        wanted = {"event": {"name": [event]}}
+        return wait_until(
+            lambda: self._post("/events/filter", filter=wanted)["events"], f"no {event} is heard of"
+        )
 
     def _post(self, path: str, **body: Any) -> Any:
-        give_up_at = time.monotonic() + PATIENCE
-        while (reply := self._client.post(path, json=body)).status_code == 503:  # its database is busy
-            assert time.monotonic() < give_up_at, reply.text
-            time.sleep(0.2)
+        def answered() -> httpx.Response | None:
+            reply = self._client.post(path, json=body)
+            return None if reply.status_code == 503 else reply  # its database is busy
+
+        reply = wait_until(answered, f"{path} is busy for ever")
         return reply.raise_for_status().json() if reply.content else None
 
 
@@ -118,15 +118,11 @@ def kefu_up(home: Path, at: datetime, **environ: str) -> Iterator[Up]:
     with (home / "said").open("w") as said:
         process = subprocess.Popen(command, cwd=REPOSITORY, env=env, stdout=said, stderr=subprocess.STDOUT)
     try:
-        give_up_at = time.monotonic() + PATIENCE
-        while not up.ready():
-            assert process.poll() is None, (home / "said").read_text()
-            assert time.monotonic() < give_up_at, "it did not start"
-            time.sleep(0.2)
+        wait_until(up.ready, home / "said", by=process)
         up.pause()
         yield up
         process.terminate()
-        assert process.wait(PATIENCE) == 0
+        assert process.wait(120) == 0
     finally:
         process.kill()
         process.wait()

@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock
 from itertools import islice
@@ -17,6 +16,7 @@ import httpx
 import pytest
 from orders_told import rows
 from rude import DRIPS_HEADERS, Rude
+from waiting import wait_until
 
 from deployments.auth import auth_string
 from deployments.demo import _live_through
@@ -52,14 +52,6 @@ def alive(pid: int) -> bool:
     return True
 
 
-def wait_for(what, seconds: float = 300):
-    give_up_at = time.monotonic() + seconds
-    while not (found := what()):
-        assert time.monotonic() < give_up_at, f"{what.__name__} did not happen"
-        time.sleep(0.2)
-    return found
-
-
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
 def test_up_serves_until_it_is_asked_to_end_and_leaves_nothing_behind(tmp_path: Path, sign):
     port = free_port()
@@ -93,8 +85,8 @@ def test_up_serves_until_it_is_asked_to_end_and_leaves_nothing_behind(tmp_path: 
             return timed and {found["id"] for found in timed} == {run["deployment_id"] for run in planned}
 
         try:
-            wait_for(a_worker_is_online)
-            wait_for(what_is_timed_is_planned)
+            wait_until(a_worker_is_online, "no worker is online")
+            wait_until(what_is_timed_is_planned, "nothing is planned")
             children = children_of(up.pid)
             assert httpx.post(f"http://127.0.0.1:{port}/api/flow_runs/filter", json={}).status_code == 401
             up.send_signal(sign)

@@ -134,7 +134,7 @@ def test_a_run_resumed_before_its_thread_has_ended_goes_on_and_so_does_the_worke
 def test_stopping_lets_the_run_in_progress_end_and_report(prefect):
     with prefect.worker():
         run = prefect.until_begun(prefect.start("takes-a-second/test"))
-    assert prefect.until_final(run, 1).state.type in ("COMPLETED", "CANCELLED")
+    assert prefect.until_final(run).state.type in ("COMPLETED", "CANCELLED")
 
 
 def test_prefect_finds_the_worker_type_by_itself():

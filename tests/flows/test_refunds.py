@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from contextlib import closing
 from datetime import timedelta
 
@@ -61,6 +60,7 @@ from returns_told import (
     tell_return,
 )
 from sqlalchemy import Engine, update
+from waiting import wait_until
 
 from flows.clock import now
 from flows.gateways import bounds
@@ -280,7 +280,7 @@ def test_a_no_to_asking_again_is_overtaken_by_what_the_service_knows(due, servic
     with closing(impatient(service)) as payments:
         payments._client.timeout = 0.1
         release_refunds(due, as_of=OVER_AT, payments=payments)
-    time.sleep(0.3)
+    wait_until(lambda: service.paid, "the service has not paid")
     release(due, OVER_AT + A_MINUTE, service)
     assert (refunds(due), money(due)) == ([("succeeded", 10_000)], PAID_BACK)
     assert service.paid == [(KEY, 10_000)]

@@ -84,14 +84,14 @@ def test_more_than_the_rate_allows_are_turned_away_until_a_second_has_brought_mo
 
 
 def test_latency_is_waited_before_the_answer_and_not_by_the_others(sandbox, nos):
-    sandbox.misbehave("payments", latency_ms=150)
+    sandbox.misbehave("payments", latency_ms=1_000)
     began = time.monotonic()
     asking = [threading.Thread(target=_refund, args=(sandbox, no, no)) for no in nos[:8]]
     for thread in asking:
         thread.start()
     for thread in asking:
         thread.join()
-    assert 0.15 <= time.monotonic() - began < 8 * 0.15
+    assert 1 <= time.monotonic() - began < 8
     assert len(sandbox.effects("payments", "done")) == 8
 
 

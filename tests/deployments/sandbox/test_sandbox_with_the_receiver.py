@@ -1,9 +1,9 @@
 """The sandbox pushes, kefu's receiver takes: in the end both know the same of every order."""
 
-import time
 from datetime import timedelta
 
 from sqlalchemy import select
+from waiting import wait_until
 
 from deployments.receiver import Receiver
 from flows import clock
@@ -12,7 +12,6 @@ from models import InboxFact, Order
 from models.database import reading
 
 INBOX = InboxFact.__table__
-PATIENCE = 20  # seconds
 
 
 def _known(engine):
@@ -27,10 +26,7 @@ def _facts(engine, *which):
 
 def _work_on_all(engine):
     """What came at once, and an hour later the scans that were quicker than their waybill's order."""
-    deadline = time.monotonic() + PATIENCE
-    while _facts(engine, INBOX.c.retry_at.is_(None)):
-        assert time.monotonic() < deadline, "facts still wait"
-        time.sleep(0.05)
+    wait_until(lambda: not _facts(engine, INBOX.c.retry_at.is_(None)), "facts still wait")
     process_inbox(engine, now=clock.now() + timedelta(hours=1))
     assert not _facts(engine)
 

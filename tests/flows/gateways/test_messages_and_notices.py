@@ -2,7 +2,6 @@
 
 import email
 import email.policy
-import time
 import tracemalloc
 from itertools import repeat
 from threading import active_count
@@ -11,6 +10,7 @@ import pytest
 from gateway_samples import BUYER, SHOP, an_owed, deliver, served_by, tell_staff
 from outside import Answer, MailServer, Outside
 from rude import DRIPS_A_BODY, DRIPS_HEADERS, Rude, bomb, drips, silent
+from waiting import wait_until
 
 from flows.gateways import Contact, bounds
 from flows.gateways.buyer_messages import mobile
@@ -192,10 +192,7 @@ def soon(monkeypatch):
     monkeypatch.setattr(bounds, "ANSWER_SECONDS", 0.5)
     before = active_count()
     yield
-    give_up_at = time.monotonic() + 5
-    while active_count() > before:
-        assert time.monotonic() < give_up_at, "a thread is still waiting for them"
-        time.sleep(0.02)
+    wait_until(lambda: active_count() <= before, "a thread is still waiting for them")
 
 
 @pytest.mark.parametrize("manners", [DRIPS_HEADERS, DRIPS_A_BODY, silent, bomb(megabytes=64)])
