@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from databases import difference, end_state
+from databases import SHOP_FILES, difference, end_state
 from orders_told import (
     PLACED_AT,
     RECEIVER,
@@ -24,8 +24,10 @@ from orders_told import (
 from outside import Answer, Outside
 from sqlalchemy import update
 
+from deployments.shop_files import load_shop_file
 from flows import clock, stopping, sync_orders
 from flows.order_import import import_orders
+from flows.policy_store import apply_policy
 from flows.strangers import decoded
 from flows.sync_orders import FIRST
 from flows.sync_orders import sync_orders as sync
@@ -415,6 +417,31 @@ def test_without_an_address_nobody_is_asked(engine):
     report = sync(engine, as_of=clock.now())
     assert (report.as_dict()["shops"], report.red) == ([], False)
     assert tell(engine).outcomes == []
+
+
+def test_which_shops_platforms_nobody_could_ask_is_said(engine, platform):
+    """The README: what has no address waits, and every run says so."""
+    report = pull(engine, platform, a_page(), a_page())
+    assert (report.as_dict()["unasked"], report.red) == ({"urumqi-kitchen": "no_address"}, False)
+    assert pull(engine, platform, a_page(), shop=SHOP).told == ""
+
+
+def test_who_asks_for_a_shop_without_an_address_hears_which_setting_is_missing(engine):
+    report = sync(engine, as_of=clock.now(), shop="urumqi-kitchen")
+    assert report.told == (
+        "没有平台地址(KEFU_PLATFORM_URL),未询问 / no platform address (KEFU_PLATFORM_URL), not asked: "
+        "urumqi-kitchen"
+    )
+    assert not report.red
+
+
+def test_who_asks_for_a_shop_whose_file_names_no_platform_hears_that(engine):
+    [file] = [path for path in SHOP_FILES if path.stem == SHOP]
+    policies = load_shop_file(file)
+    by_mail = policies.gateways.model_copy(update={"platform": None, "buyer": ("sms",)})
+    apply_policy(engine, policies.model_copy(update={"gateways": by_mail}), at=clock.now())
+    assert sync(engine, as_of=clock.now(), shop=SHOP).as_dict()["unasked"] == {SHOP: "no_platform"}
+    assert SHOP not in sync(engine, as_of=clock.now()).told, "nothing is missing there"
 
 
 def test_what_names_another_shop_is_left_aside(engine, platform):
