@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Engine, select, update
 
 from flows import clock, stopping
 from flows.gateways.registry import Gateways, open_gateways
-from flows.inbox import Told, moment, store, word
+from flows.inbox import Told, store, word
 from flows.inbox_processing import InboxReport, process_inbox
 from flows.masking import mask_text
 from flows.policy_store import current_policies
@@ -240,6 +240,6 @@ def _told(shop: str, record: Any) -> Told:
     """A record as it came. Its number and the time of its change make it itself; where it has none, its words do."""
     raw = json.dumps(record, ensure_ascii=False, sort_keys=True)
     said = record if isinstance(record, dict) else {}
-    no, changed_at = word(said.get("no")), moment(said.get("updated_at"))
+    no, changed_at = word(said.get("no")), clock.told_time(said.get("updated_at"))
     fact_id = f"{no}@{changed_at.isoformat()}" if no and changed_at else "?"
     return Told(shop, PLATFORM, "order.changed", fact_id, raw, no, changed_at, pushed=False)

@@ -276,6 +276,14 @@ def test_a_fact_a_little_ahead_of_our_clock_waits_for_its_time_and_one_far_ahead
     [
         (a_record("1", amount_fen=-5), "amount_fen"),
         (a_record("1", placed_at="yesterday"), "placed_at"),
+        (a_record("1", placed_at="0001-01-01T00:00:00Z"), "placed_at"),
+        (
+            a_record("1", placed_at="0001-01-01T00:00:00+08:00", updated_at="0001-01-01T00:00:00+08:00"),
+            "placed_at",
+        ),
+        (a_record("1", delivered_at="9999-12-31T23:59:59-12:00"), "delivered_at"),
+        (a_record("1", paid_at="1970-01-01T08:00:00+08:00"), "paid_at"),
+        (a_record("1", placed_at=1_700_000_000), "placed_at"),
         (a_record("1", waybill="SF1"), "shipped_at"),
         (a_record(None), "no"),
         (a_record("1", items="a bag"), "items"),
