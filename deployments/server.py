@@ -15,11 +15,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 from urllib.parse import urlsplit
 
 import httpx
 
+from deployments import one_server
 from deployments.auth import auth_file, auth_string, has_auth, make_auth
 from deployments.private_home import OTHERS
 from deployments.window import LISTEN, LOCAL, OwnPagesOnly, own_address, own_names, own_url
@@ -82,10 +83,30 @@ def start_server(
     url = own_url(listen, port)
     home = home.absolute()
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = one_server.hold(home, url)
+    if lock is None:
+        return _running(home, url)
+    with lock:
+        return _started(home, url, listen, lock, say)
+
+
+def _running(home: Path, url: str) -> PrefectServer:
+    """The server of this home that runs already. Raises ServerUnavailable where it is elsewhere, or not there yet."""
+    at = one_server.address(home) or url
+    if at == url and has_auth(home) and _home_of(url, auth_string(home)) == home:
+        return PrefectServer(url, home)
+    raise ServerUnavailable(
+        f"这个 KEFU_HOME 的 kefu 已在运行或正在启动,地址 {at}:请打开它,或先结束它 / kefu of this KEFU_HOME is running "
+        f"already, or just starting, at {at}: open that window, or end it first",
+        code="already_running",
+        where=at,
+    )
+
+
+def _started(home: Path, url: str, listen: str, lock: TextIO, say: Callable[[str], None]) -> PrefectServer:
+    port = urlsplit(url).port
     if _taken(url):
-        if _home_of(url, auth_string(home) if has_auth(home) else None) == home:
-            _must_be_locked(url)
-            return PrefectServer(url, home)
+        _must_not_be_open(home, url)
         raise ServerUnavailable(
             f"port {port} is taken by something else; free it, or choose another with --port or KEFU_PORT",
             code="port_taken",
@@ -106,6 +127,7 @@ def start_server(
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
+            pass_fds=[lock.fileno()],  # held for as long as it lives
             umask=OTHERS,  # its database and its log are ours alone
             start_new_session=True,  # Ctrl-C is for us: the worker still reports before the server ends
         )
@@ -190,9 +212,9 @@ def _taken(url: str) -> bool:
     return True
 
 
-def _must_be_locked(url: str) -> None:
+def _must_not_be_open(home: Path, url: str) -> None:
     """One of an older kefu answers everybody."""
-    if _home_of(url):
+    if _home_of(url) == home:
         raise ServerUnavailable(
             f"{url} 上的旧服务不问口令,请先结束它 / the server at {url} answers without an auth string: end it first",
             code="open_server",

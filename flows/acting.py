@@ -129,6 +129,7 @@ def asked_by_hand(
     key: str | None = None,
 ) -> Request:
     """What these words ask of a case. Raises BadInput and NotFound."""
+    by = name_of(by)
     with reading(engine) as connection:
         _, shop = find_case(connection, hand.cases.kind, no, shop)
         zone = current_policy(connection, shop).zone
@@ -138,7 +139,6 @@ def asked_by_hand(
             code="unknown_trigger",
             where=no,
         )
-    by = name_of(by)
     moment = clock.not_in_the_future(clock.read_time(at, zone, what="--at"), "--at") if at else clock.now()
     told = _read_facts(trigger, hand.facts.get(trigger, {}), facts or {}, zone)
     if "until" in told and told["until"] <= moment:
@@ -152,7 +152,8 @@ def asked_by_hand(
 
 
 def name_of(by: str) -> str:
-    """Who acts, as history keeps it. Raises BadInput for what is nobody's name, however it is written."""
+    """Who acts, as it is kept: every desk takes a name through here. Raises BadInput for what is nobody's name, however
+    it is written."""
     if not by:  # nobody says so: what wants a name refuses it
         return by
     name = " ".join(unicodedata.normalize("NFKC", by).split())

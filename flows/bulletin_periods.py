@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Self
 from zoneinfo import ZoneInfo
 
+from flows.clock import WHICH_YEARS, YEARS
 from states.errors import BadInput
 
 A_DAY, A_WEEK = timedelta(days=1), timedelta(days=7)
@@ -81,6 +82,9 @@ class Period:
 
 def chosen(today: date, every: Every, first: date | None = None, last: date | None = None) -> Period:
     """The period that these days mean; without any, the last week or month that was over. Raises BadInput."""
+    for day in filter(None, (first, last)):
+        if day.year not in YEARS:
+            raise BadInput(f"{day} {WHICH_YEARS[1]}", code="bad_period", where=str(day))
     if first is None and last is not None:
         raise BadInput(f"a period up to {last} needs its first day", code="bad_period", where="from")
     if first is None:
@@ -93,14 +97,11 @@ def read_day(text: str, what: str) -> date:
     try:
         if not re.fullmatch(r"\d{4}-\d\d-\d\d", text.strip()):
             raise ValueError(text)
-        day = date.fromisoformat(text.strip())
-        if not 1970 <= day.year < 3000:
-            raise ValueError(text)
+        return date.fromisoformat(text.strip())
     except ValueError:
         raise BadInput(
             f"{what}: {text!r} is no day; write for example 2026-03-01", code="bad_day", where=what
         ) from None
-    return day
 
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:

@@ -6,10 +6,37 @@ from datetime import UTC, datetime, tzinfo
 
 from states.errors import BadInput
 
+# What can be meant: a zero of a computer or a spreadsheet is none, and near the calendar's ends nobody can reckon.
+YEARS = range(2000, 3000)
+WHICH_YEARS = (
+    f"年份应在 {YEARS[0]} 至 {YEARS[-1]} 之间",
+    f"can't be meant: give a year from {YEARS[0]} to {YEARS[-1]}",
+)
+
 
 def now() -> datetime:
     """This moment, aware, in UTC."""
     return datetime.now(UTC)
+
+
+def instant(at: datetime) -> datetime | None:
+    """The same in UTC; None for what can't be meant, or has no offset: the one place that says so."""
+    return at.astimezone(UTC) if at.tzinfo and at.year in YEARS else None
+
+
+def meant(at: datetime, what: str, said: str) -> datetime:
+    """The same in UTC. Raises BadInput, in the words it was said in, for what can't be meant."""
+    if found := instant(at):
+        return found
+    raise BadInput(f"{what}: {said} {WHICH_YEARS[1]}", code="bad_time", where=what)
+
+
+def told_time(told: object) -> datetime | None:
+    """A time of others with its offset, in UTC; None for anything else."""
+    try:
+        return instant(datetime.fromisoformat(told)) if isinstance(told, str) else None
+    except ValueError:
+        return None
 
 
 def read_time(text: str, zone: tzinfo | None, *, what: str = "time") -> datetime:
@@ -28,11 +55,7 @@ def read_time(text: str, zone: tzinfo | None, *, what: str = "time") -> datetime
             code="naive_time",
             where=what,
         )
-    if not 1970 <= at.year < 3000:  # so far off that reckoning with it leaves the calendar
-        raise BadInput(
-            f"{what}: {text!r} can't be meant: give a year from 1970 to 2999", code="bad_time", where=what
-        )
-    return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
+    return meant(at if at.tzinfo else at.replace(tzinfo=zone), what, repr(text))
 
 
 def not_in_the_future(at: datetime, what: str) -> datetime:

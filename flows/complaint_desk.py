@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, func, select
 
 from flows import clock, complaint_cases
-from flows.acting import UNNAMED, Hand, amount, answered, masked, words
+from flows.acting import UNNAMED, Hand, amount, answered, masked, name_of, words
 from flows.advance import advancing
 from flows.complaint_cases import open_twin
 from flows.policy_store import current_policy
@@ -102,6 +102,7 @@ def hear(
 
     Raises BadInput and NotFound.
     """
+    by = name_of(by)
     with reading(engine) as connection:
         case_id, shop = find_case(connection, "complaint", no, shop)
         case = complaint_cases.load(connection, [case_id], lock=False)[case_id]
@@ -151,6 +152,7 @@ def register(
 
     Raises BadInput, NotFound, and Refused where a grade or a handler is given without a name.
     """
+    by = name_of(by)
     with reading(engine) as connection:
         order_id, shop = _about(connection, order_no, shop)
         policy = current_policy(connection, shop)

@@ -47,16 +47,17 @@ def _hear(engine: Engine, row: Any, order_id: int | None, now: datetime, flow_ru
     odd: list[tuple[Reason, Any]] = []
     if order_id is None and row.case_no:
         odd = [(unknown_order(row.case_no), None)]
-    outcome = _register(engine, row, told, order_id, flow_run)
+    at = min(row.happened_at or row.received_at, now)  # whatever clock of theirs is ahead
+    outcome = _register(engine, row, told, order_id, at, flow_run)
     if outcome.status not in OUTCOMES:  # neither registered nor joined: it is tried again, not lost
         return Heard("failed", error=outcome.error or "; ".join(reason.en for reason in outcome.reasons))
     return Heard(OUTCOMES[outcome.status], odd)
 
 
 def _register(
-    engine: Engine, row: Any, told: dict[str, Any], order_id: int | None, flow_run: str | None
+    engine: Engine, row: Any, told: dict[str, Any], order_id: int | None, at: datetime, flow_run: str | None
 ) -> Outcome:
-    at, no = row.happened_at or row.received_at, _number(row, told)
+    no = _number(row, told)
     nature = told.get("nature") if told.get("nature") in list(Nature) else Nature.OTHER
     facts = {"intake": IntakeClass.COMPLAINT, "channel": Channel.PLATFORM, "nature": nature}
     details = {"order_id": order_id, "words": told["text"].strip(), **_who(told)}

@@ -73,8 +73,9 @@ def asked(shop: str | None, case_no: str | None, as_of: datetime | None, dry_run
 
 
 def in_the_shops_zone(at: datetime, shop: str | None, what: str) -> datetime:
-    """A time without offset is meant in the shop's zone, as on the command line."""
+    """A time without offset is meant in the shop's zone, as on the command line. Raises BadInput."""
     if at.tzinfo is not None:
+        clock.meant(at, what, at.isoformat())
         return at
     of_shops = {zone for name, zone in zones().items() if shop in (None, "", name)}
     if len(of_shops) != 1:
@@ -84,7 +85,7 @@ def in_the_shops_zone(at: datetime, shop: str | None, what: str) -> datetime:
             code="naive_time",
             where=what,
         )
-    return at.replace(tzinfo=of_shops.pop())
+    return in_the_shops_zone(at.replace(tzinfo=of_shops.pop()), shop, what)
 
 
 def zones() -> dict[str, ZoneInfo]:

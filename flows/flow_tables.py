@@ -84,7 +84,7 @@ def publish_sync(report: SyncReport) -> str:
         for name, value in report.as_dict().items()
         if isinstance(value, int) and name != "dry_run"
     }
-    summary = f"{_counted(counts)}{_dry(report)}"
+    summary = "; ".join(filter(None, (f"{_counted(counts)}{_dry(report)}", report.told)))
     _publish("sync-orders", report.shops if any(counts.values()) or report.red else [], summary)
     return summary
 

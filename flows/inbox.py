@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Engine, delete, select, update
@@ -65,15 +65,6 @@ def word(told: Any) -> str | None:
     """A number or name of theirs that we can look for; None for what can't be one."""
     text = str(told) if isinstance(told, (str, int)) and not isinstance(told, bool) else ""
     return text if text.isprintable() and LOST not in text and WORD.fullmatch(text) else None
-
-
-def moment(told: Any) -> datetime | None:
-    """A time of theirs with its offset; None for anything else."""
-    try:
-        at = datetime.fromisoformat(told).astimezone(UTC) if isinstance(told, str) else None
-    except (ValueError, OverflowError):
-        return None
-    return at if at and datetime.fromisoformat(told).tzinfo else None
 
 
 def store(connection: Connection, facts: Sequence[Told], *, received_at: datetime) -> int:

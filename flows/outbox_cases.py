@@ -16,7 +16,7 @@ from models import Buyer, Complaint, Order, OutboxMessage, Rectification, Return
 
 ORDERS, RETURNS, COMPLAINTS, BUYERS = (m.__table__ for m in (Order, Return, Complaint, Buyer))
 OUTBOX, RECTIFICATIONS = OutboxMessage.__table__, Rectification.__table__
-SHIP, STOP = "ship", "stop_shipping"
+SHIP, STOP, MOVED = "ship", "stop_shipping", "promise_moved"
 OF_ORDER = (
     ORDERS.c.no.label("order_no"),
     ORDERS.c.released_at,
@@ -31,7 +31,8 @@ OF_ORDER = (
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A case as it stands at the moment of sending; `commands` are those to its warehouse so far, oldest first."""
+    """A case as it stands at the moment of sending; `commands` are those to its warehouse so far, `moves` the messages
+    to its buyer that the promised day has moved, oldest first."""
 
     no: str
     state: str
@@ -42,6 +43,7 @@ class Case:
     opted_out_at: datetime | None
     to: Contact
     commands: tuple[Any, ...] = ()
+    moves: tuple[Any, ...] = ()
 
 
 def cases_of(connection: Connection, rows: Sequence[Any]) -> dict[tuple[str, int], Case]:
@@ -49,13 +51,14 @@ def cases_of(connection: Connection, rows: Sequence[Any]) -> dict[tuple[str, int
     wanted: dict[str, set[int]] = defaultdict(set)
     for row in rows:
         wanted[row.case_kind].add(row.case_id)
-    commands = _commands(connection, [row for row in rows if row.what in (SHIP, STOP)])
+    commands, moves = _owed_so_far(connection, rows, SHIP, STOP), _owed_so_far(connection, rows, MOVED)
     found = {}
     for kind, ids in wanted.items():
         if kind in SELECTS:
             id_ = TABLES[kind].c.id
             for row in connection.execute(SELECTS[kind].where(one_of(connection, id_, sorted(ids)))):
-                found[kind, row.id] = _case(row, tuple(commands[kind, row.id]))
+                key = kind, row.id
+                found[key] = _case(row, tuple(commands[key]), tuple(moves[key]))
     return found
 
 
@@ -78,7 +81,7 @@ def owed(row: Any, case: Case | None) -> Owed:
     )
 
 
-def _case(row: Any, commands: tuple[Any, ...]) -> Case:
+def _case(row: Any, commands: tuple[Any, ...], moves: tuple[Any, ...]) -> Case:
     to = Contact(handle=row.handle, name=row.receiver, phone=row.phone)
     return Case(
         row.no,
@@ -90,16 +93,18 @@ def _case(row: Any, commands: tuple[Any, ...]) -> Case:
         row.opted_out_at,
         to,
         commands,
+        moves,
     )
 
 
-def _commands(connection: Connection, rows: Sequence[Any]) -> dict[tuple[str, int], list[Any]]:
-    """What their warehouses have been told of these cases, or were to be."""
+def _owed_so_far(connection: Connection, rows: Sequence[Any], *what: str) -> dict[tuple[str, int], list[Any]]:
+    """Where any of these rows tells one of these things: all that was told of them of the same cases, or was to be."""
     found: dict[tuple[str, int], list[Any]] = defaultdict(list)
+    rows = [row for row in rows if row.what in what]
     for kind in {row.case_kind for row in rows}:
         c, ids = OUTBOX.c, {row.case_id for row in rows if row.case_kind == kind}
-        told = select(c.id, c.case_id, c.what, c.sent_at, c.attempts, c.misses)
-        told = told.where(c.case_kind == kind, one_of(connection, c.case_id, ids), c.what.in_((SHIP, STOP)))
+        told = select(c.id, c.case_id, c.what, c.payload, c.sent_at, c.attempts, c.misses)
+        told = told.where(c.case_kind == kind, one_of(connection, c.case_id, ids), c.what.in_(what))
         for row in connection.execute(told.order_by(c.id)).all():
             found[kind, row.case_id].append(row)
     return found

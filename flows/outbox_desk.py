@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, and_, case, func, or_, select, update
 
+from flows.acting import name_of
 from flows.document_parts import plain
 from flows.masking import mask_text
 from flows.not_before import is_ahead
@@ -17,6 +18,7 @@ from flows.policy_store import current_policy
 from models import Destination
 from models.database import transaction
 from states.errors import BadInput, NotFound, Refused
+from states.order_guards import NOBODY
 from states.reasons import Reason
 
 o = OUTBOX.c
@@ -152,9 +154,10 @@ def retry_all(
 
 
 def abandon(engine: Engine, named: str, *, reason: str, by: str, now: datetime) -> dict:
-    """Give a message up: it is never sent. Raises NotFound; BadInput without a reason; Refused when it is too late."""
-    reason, by = mask_text(reason.strip()), by.strip()
-    if not reason or not by:
+    """Give a message up: it is never sent. Raises NotFound; BadInput without a reason or a person's name; Refused when
+    it is too late."""
+    reason, by = mask_text(reason.strip()), name_of(by)
+    if not reason or by in NOBODY:
         raise BadInput(
             "to give a message up say why and who: --reason … --by …", code="missing_reason", where=named
         )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from flows.outbox_cases import SHIP, STOP, Case
+from flows.outbox_cases import MOVED, SHIP, STOP, Case
 from states.reasons import Reason
 
-REMINDER, MOVED = "payment_reminder", "promise_moved"
+REMINDER = "payment_reminder"
 
 
 def no_longer_true(row: Any, case: Case | None) -> Reason | None:
@@ -20,8 +20,11 @@ def no_longer_true(row: Any, case: Case | None) -> Reason | None:
         return _because("属于先前的批次", "the order has been recalled, and released anew in another batch")
     if row.what == STOP and not _may_still_leave(row, case):
         return _because("未曾下达发货", "nobody was told to ship it")
-    if (day := (row.payload or {}).get("on")) and row.what == MOVED and str(case.promise_on) != day:
-        return _because("承诺日又有变动", "another day has been promised since")
+    if row.what == MOVED and (day := row.payload.get("on")):  # rows of an older kefu have none
+        if str(case.promise_on) != day:
+            return _because("承诺日又有变动", "another day has been promised since")
+        if _day_last_told(row, case) == day:
+            return _because("买家所知的就是这一天", "it is the day that the buyer knows of")
     if row.what == REMINDER and case.opted_out_at is not None:
         return _because("买家已拒收提醒", "the buyer wants no more reminders")
     return None
@@ -29,6 +32,16 @@ def no_longer_true(row: Any, case: Case | None) -> Reason | None:
 
 def _because(zh: str, en: str) -> Reason:
     return Reason("no_longer_true", zh, en)
+
+
+def _day_last_told(move: Any, case: Case) -> str | None:
+    """The day that the buyer knows of: of the last move that left, else the one first promised; None while a try may
+    have told him of another."""
+    before = [told for told in case.moves if told.id < move.id]
+    for told in reversed(before):
+        if _may_have_been_sent(told):
+            return told.payload.get("on") if told.sent_at is not None else None
+    return [*before, move][0].payload["before"]
 
 
 def _may_still_leave(stop: Any, case: Case) -> bool:

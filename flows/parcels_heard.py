@@ -14,9 +14,11 @@ from flows import clock, inbox_reasons, order_cases, return_cases
 from flows.advance import advancing
 from flows.case_work import TWO_CLOCKS
 from flows.gateways.carriers import Track, read_push
+from flows.imports.rows import CellError
 from flows.inbox import Heard
 from flows.inbox_reasons import Case
 from flows.not_before import is_ahead
+from flows.policy_store import current_policy
 from flows.requests import Request, Status
 from flows.sql import one_of
 from models import Order, Return
@@ -48,11 +50,13 @@ def hear_of_parcels(
     """What these pushes tell of the shop's parcels; see `facts_heard.Hears`."""
     heard: dict[int, Heard] = {}
     parcels: list[Parcel] = []
+    with reading(engine) as connection:
+        latest = now + current_policy(connection, shop).gateways.clock_tolerance
     for row in rows:
         try:
-            parcels.append(Parcel(row, read_push(row.raw)))
-        except BadInput as error:
-            odd = inbox_reasons.unreadable("", "不是快递100的推送", str(error))
+            parcels.append(Parcel(row, _read(row, latest)))
+        except CellError as error:
+            odd = inbox_reasons.unreadable(error.column, error.zh, error.en)
             heard[row.id] = Heard("quarantined", [(odd, None)])
     with reading(engine) as connection:
         _find_cases(connection, shop, parcels)
@@ -60,6 +64,16 @@ def hear_of_parcels(
     heard |= {p.row.id: _of_nobody(p, now) for p in parcels if p not in known}
     heard |= _tell(engine, shop, known, flow_run)
     return heard
+
+
+def _read(row: Any, latest: datetime) -> Track:
+    try:
+        track = read_push(row.raw)
+    except BadInput as error:
+        raise CellError("", "不是快递100的推送", str(error)) from None
+    if track.scans and track.scans[-1].at > latest:
+        raise CellError("", "时间在未来", "a scan lies in the future")
+    return track
 
 
 def _find_cases(connection: Connection, shop: str, parcels: Sequence[Parcel]) -> None:

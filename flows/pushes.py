@@ -14,10 +14,11 @@ from urllib.parse import parse_qsl
 
 from sqlalchemy import Engine
 
+from flows.clock import told_time
 from flows.facts_heard import HEARD
 from flows.gateways.carriers import read_push
 from flows.gateways.settings import Settings
-from flows.inbox import Told, moment, take, word
+from flows.inbox import Told, take, word
 from flows.policy_store import current_policy
 from flows.signatures import BadSignature, check_kuaidi100_push, check_signed
 from flows.strangers import CONTROL, CONTROL_BUT_LINES, DEEPEST, SEVERAL_LINES
@@ -127,7 +128,7 @@ def _event(source: str, shop: str, text: str) -> Told:
     order = event.get("order")
     about = order if isinstance(order, dict) else event
     case_no = word(about.get("no")) or word(about.get("order_no")) or word(_of_others(event))
-    happened_at = moment(about.get("updated_at")) or moment(event.get("at"))
+    happened_at = told_time(about.get("updated_at")) or told_time(event.get("at"))
     return Told(shop, source, kind, fact_id, text, case_no, happened_at)
 
 

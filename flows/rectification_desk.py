@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, func, select
 
 from flows import clock, rectification_cases
-from flows.acting import UNNAMED, Hand, answered, masked, words
+from flows.acting import UNNAMED, Hand, answered, masked, name_of, words
 from flows.advance import advancing
 from flows.policy_store import current_policy
 from flows.rectification_cases import COMPLAINTS, SUBJECTS
@@ -42,6 +42,7 @@ def open_rectification(
 
     Raises BadInput, NotFound, and Refused where one is open or nobody answers for it.
     """
+    by = name_of(by)
     about, subject = _subject(goods, cause)
     with reading(engine) as connection:
         policy = current_policy(connection, shop)

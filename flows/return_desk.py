@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, func, select
 
 from flows import clock, return_cases
-from flows.acting import UNNAMED, Hand, amount, answered, masked, words
+from flows.acting import UNNAMED, Hand, amount, answered, masked, name_of, words
 from flows.advance import advancing
 from flows.policy_store import current_policy
 from flows.requests import Outcome, Request
@@ -118,6 +118,7 @@ def open_return(
 
     Raises BadInput, NotFound, and Refused where no case can be made of it, with every reason.
     """
+    by = name_of(by)
     with reading(engine) as connection:
         order_id, shop = find_order(connection, order_no, shop)
         zone = current_policy(connection, shop).zone

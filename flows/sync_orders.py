@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,7 +20,7 @@ from sqlalchemy import Connection, Engine, select, update
 
 from flows import clock, stopping
 from flows.gateways.registry import Gateways, open_gateways
-from flows.inbox import Told, moment, store, word
+from flows.inbox import Told, store, word
 from flows.inbox_processing import InboxReport, process_inbox
 from flows.masking import mask_text
 from flows.policy_store import current_policies
@@ -37,6 +38,10 @@ log = logging.getLogger("kefu")
 CURSORS = SyncCursor.__table__
 FIRST = datetime(1970, 1, 1, tzinfo=UTC)  # a shop we have never looked at: everything there is
 MOST_PAGES = 500  # in one run; the next one goes on from there
+UNASKED = {  # why a platform was not asked
+    "no_address": "没有平台地址(KEFU_PLATFORM_URL),未询问 / no platform address (KEFU_PLATFORM_URL), not asked",
+    "no_platform": "店铺文件没有写平台,未询问 / its shop file names no platform, not asked",
+}
 
 
 @dataclass
@@ -50,7 +55,16 @@ class SyncReport:
     pushed: int = 0  # what waited in the inbox besides
     inbox: InboxReport = field(default_factory=InboxReport)
     shops: list[dict] = field(default_factory=list)  # one for each that was asked, for people to read
+    unasked: dict[str, str] = field(default_factory=dict)  # shop → why, as in UNASKED
     flow: str = "sync-orders"
+
+    @property
+    def told(self) -> str:
+        """Whose platform nobody could ask, and why; empty where all were asked."""
+        whose = defaultdict(list)
+        for shop, why in sorted(self.unasked.items()):
+            whose[why].append(shop)
+        return "; ".join(f"{UNASKED[why]}: {', '.join(shops)}" for why, shops in whose.items())
 
     @property
     def red(self) -> bool:
@@ -79,6 +93,7 @@ class SyncReport:
             "failed": inbox.failed,
             "anomalies": inbox.anomalies,
             "shops": self.shops,
+            "unasked": self.unasked,
         }
 
 
@@ -100,6 +115,8 @@ def sync_orders(
     with reading(engine) as connection:
         scope = find_scope(connection, shop, case_no)
     shops = [p for p in current_policies(engine) if scope.shop in (None, p.name) and p.gateways.platform]
+    if scope.shop and not shops:
+        report.unasked[scope.shop] = "no_platform"
     asyncio.run(_pull_all(engine, shops, report))
     if not dry_run:
         process_inbox(
@@ -125,7 +142,8 @@ async def _pull(engine: Engine, shop: ShopPolicies, gateways: Gateways, report: 
     asked = {"shop": shop.name, "pages": 0, "pulled": 0, "error": ""}
     try:
         platform = gateways.platform(shop.name)
-        if platform is None:  # nobody has set its address
+        if platform is None:
+            report.unasked[shop.name] = "no_address"
             return
         report.shops.append(asked)
         await _turn_pages(engine, shop, platform, report, asked)
@@ -222,6 +240,6 @@ def _told(shop: str, record: Any) -> Told:
     """A record as it came. Its number and the time of its change make it itself; where it has none, its words do."""
     raw = json.dumps(record, ensure_ascii=False, sort_keys=True)
     said = record if isinstance(record, dict) else {}
-    no, changed_at = word(said.get("no")), moment(said.get("updated_at"))
+    no, changed_at = word(said.get("no")), clock.told_time(said.get("updated_at"))
     fact_id = f"{no}@{changed_at.isoformat()}" if no and changed_at else "?"
     return Told(shop, PLATFORM, "order.changed", fact_id, raw, no, changed_at, pushed=False)

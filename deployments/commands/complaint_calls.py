@@ -11,7 +11,7 @@ from deployments import output
 from deployments.commands.complaints import answer_act, complaint
 from deployments.commands.options import At, By, Json, Shop
 from flows import clock, complaint_cases
-from flows.acting import UNNAMED
+from flows.acting import UNNAMED, name_of
 from flows.call_back import CALL, must_be_callable
 from flows.complaint_acts import act
 from flows.complaint_documents import documents, to_be_called
@@ -96,6 +96,7 @@ def _due(document: dict) -> dict:
 
 
 def _show_number(no: str, shop: str | None, by: str, json: bool) -> None:
+    by = name_of(by)
     with reading(engine_from_env()) as connection:
         case = _case(connection, no, shop)
         if why_not := tuple(not_by_name(case, Asked(SHOW_NUMBER, clock.now(), by))):

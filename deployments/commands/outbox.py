@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from deployments import output
-from deployments.commands.options import Json
+from deployments.commands.options import By, Json
 from flows import clock, outbox_desk
 from flows.document_parts import plain
 from flows.outbox_desk import Standing
@@ -98,12 +98,14 @@ def retry(
 def abandon(
     message: Message,
     reason: Annotated[str, typer.Option("--reason", help="Why it is never to be sent.")],
-    by: Annotated[str, typer.Option("--by", help="Who decides it, by name.")],
+    by: By,
     json: Json = False,
 ) -> None:
     """Give a message up: it is never sent, and stays on record with your reason."""
     document = outbox_desk.abandon(engine_from_env(), message, reason=reason, by=by, now=clock.now())
-    output.as_json(document) if json else output.say(f"{document['key']}: 已放弃 / given up by {by}")
+    output.as_json(document) if json else output.say(
+        f"{document['key']}: 已放弃 / given up by {document['abandoned_by']}"
+    )
 
 
 def age(seconds: int | None) -> str:

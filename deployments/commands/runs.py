@@ -19,6 +19,7 @@ from flows.refunds import RefundReport
 from flows.replay import replay as live_through
 from flows.scope import find_scope, zone_of
 from flows.sweep import SweepReport
+from flows.sync_orders import SyncReport
 from flows.timed_steps import KIND_OF, STEPS
 from models.database import engine_from_env, reading
 from states.errors import BadInput
@@ -148,6 +149,8 @@ def _show_run(report: SweepReport, zone: tzinfo, zones: dict[str, tzinfo]) -> No
         output.say(f"{told['shop']}: {told['zh']} / {told['en']}", style="yellow")
     counts = {k: v for k, v in report.as_dict().items() if isinstance(v, int) and k != "dry_run"}
     output.console.print("  ".join(f"{k} {v}" for k, v in counts.items()))
+    if isinstance(report, SyncReport) and report.told:
+        output.say(report.told, style="yellow")
     if isinstance(report, RefundReport) and (waiting := report.waiting):
         zh, en = f"{waiting} 笔退款待付", f"refunds that wait to be paid: {waiting}"
         output.say(

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
+from flows.clock import instant
 from flows.gateways import open_client, send_async, short
 from flows.gateways.settings import Settings
 from flows.signatures import kuaidi100_query_sign
@@ -152,10 +153,11 @@ def _track(told: dict[str, Any]) -> Track:
 def _scan(told: dict[str, Any]) -> Scan:
     try:
         at = datetime.fromisoformat(_text(told.get("ftime") or told.get("time")))
-        at = at if at.tzinfo else at.replace(tzinfo=CHINA)
-        at.astimezone(UTC)  # as it is stored: the calendar may end before
-    except (ValueError, OverflowError):
+    except ValueError:
         raise _unreadable() from None
+    at = at if at.tzinfo else at.replace(tzinfo=CHINA)
+    if instant(at) is None:
+        raise _unreadable()
     return Scan(at, _text(told.get("context")))
 
 

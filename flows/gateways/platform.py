@@ -61,7 +61,7 @@ class PlatformGateway:
         orders, next_cursor = told.get("orders"), told.get("next_cursor")
         if not isinstance(orders, list) or not (next_cursor is None or isinstance(next_cursor, str)):
             raise GatewayUnavailable(f"{self.name} answered no page of orders", where=self.name)
-        return Page(orders, next_cursor or None, _moment(told.get("server_time")))
+        return Page(orders, next_cursor or None, clock.told_time(told.get("server_time")))
 
     async def remark(self, no: str, text: str, key: str) -> str | None:
         """Write a remark on an order."""
@@ -135,11 +135,3 @@ def open_platform(shop: str, settings: Settings) -> PlatformGateway | None:
 
 def _cannot(owed: Owed, code: str, why: str) -> GatewayRejected:
     return GatewayRejected(f"{owed.what} of {owed.case_kind} {owed.case_no} {why}", status=0, code=code)
-
-
-def _moment(told: Any) -> datetime | None:
-    try:
-        at = datetime.fromisoformat(told)
-    except (TypeError, ValueError):
-        return None
-    return at if at.tzinfo else None

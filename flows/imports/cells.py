@@ -7,10 +7,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from flows.clock import WHICH_YEARS, instant
 from flows.imports.rows import CellError
 from flows.strangers import LOST
 
@@ -76,10 +77,12 @@ class Clock:
         if not text:
             return None
         try:
-            at = _parse(text)
-            at = (at if at.tzinfo else at.replace(tzinfo=self.zone)).astimezone(UTC)
-        except (ValueError, OverflowError):
+            said = _parse(text)
+        except ValueError:
             raise CellError(column, "不是时间", "is not a time") from None
+        at = instant(said if said.tzinfo else said.replace(tzinfo=self.zone))
+        if at is None:
+            raise CellError(column, *WHICH_YEARS)
         if at > self.now:
             raise CellError(column, "时间在未来", "lies in the future")
         return at

@@ -82,6 +82,26 @@ def test_a_server_of_an_older_kefu_that_answers_everybody_is_not_used(tmp_path):
         older.shutdown()
 
 
+def test_whoever_sits_on_our_port_is_not_told_it(tmp_path):
+    make_auth(tmp_path)
+    heard = []
+
+    class Stranger(BaseHTTPRequestHandler):
+        def do_GET(self):
+            heard.append(self.headers.get("Authorization"))
+            self.send_error(401)
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Stranger) as stranger:
+        threading.Thread(target=stranger.serve_forever, daemon=True).start()
+        with pytest.raises(ServerUnavailable, match="taken by something else"):
+            start_server(tmp_path, stranger.server_port)
+        stranger.shutdown()
+    assert heard == [None]
+
+
 def test_nobody_listens_for_other_machines_without_one(kefu_home, monkeypatch, capsys):
     monkeypatch.setenv(AUTH, "")
     assert run(["up", "--listen", "0.0.0.0"]) == 2

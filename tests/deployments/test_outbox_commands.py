@@ -144,6 +144,7 @@ def test_what_is_on_its_way_just_now_is_not_given_up(engine, told):
         (("retry", "1", "--what", "ship"), "which_messages"),
         (("list", "--state", "lost"), "unknown_state"),
         (("abandon", "1", "--reason", " ", "--by", "李娜"), "missing_reason"),
+        (("abandon", "1", "--reason", "x", "--by", "Operator"), "missing_reason"),
     ],
 )
 def test_wrong_usage_is_one_sentence_and_exit_code_2(engine, told, command, code):

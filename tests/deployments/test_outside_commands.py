@@ -69,6 +69,15 @@ def test_a_pull_says_what_there_was_and_ends_with_1_where_something_was_bad(shop
     assert "answered 503" in capsys.readouterr().out
 
 
+def test_a_pull_says_which_shops_have_no_platform_address(shop, platform, capsys, monkeypatch):
+    monkeypatch.delenv("KEFU_PLATFORM_URL")
+    assert run(["run", "sync-orders", "--shop", shop]) == 0
+    said = (
+        "没有平台地址(KEFU_PLATFORM_URL),未询问 / no platform address (KEFU_PLATFORM_URL), not asked: " + shop
+    )
+    assert said in " ".join(capsys.readouterr().out.split())
+
+
 def test_what_was_odd_is_listed_and_shown_without_anybodys_data(shop, platform, capsys):
     run(["run", "sync-orders"])
     capsys.readouterr()

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock
 from itertools import islice
@@ -144,6 +145,20 @@ def test_our_own_server_is_used_again_and_somebody_elses_is_not(prefect, tmp_pat
     assert httpx.get(f"{found.api_url}/health").json() is True
     with pytest.raises(ServerUnavailable, match="taken by something else"):
         start_server(tmp_path / "another", port)
+
+
+def test_a_second_start_beside_the_first_is_told_where_it_runs(tmp_path: Path):
+    home, port = tmp_path / "prefect", free_port()
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(start_server, home, port)
+        wait_for((home / "server.log").exists)  # it takes its port seconds later
+        for asked in (port, free_port()):
+            with pytest.raises(
+                ServerUnavailable, match=f"已在运行或正在启动.* at http://127.0.0.1:{port}: open"
+            ):
+                start_server(home, asked)
+        first.result().stop()
+    assert start_server(home, port).stop() is None, "and it may be started again"
 
 
 def test_a_restart_does_not_undo_what_an_operator_applied(prefect):

@@ -77,5 +77,6 @@ def test_a_block_leads_the_pull_to_no_other_address_than_the_environments(
             monkeypatch.setenv("KEFU_PLATFORM_URL", platform.url)
             pulled = prefect.run("sync-orders/by-hand", shop=SHOP)
     assert waits.state.message.startswith("0 pulled")
+    assert waits.state.message.endswith(f"not asked: {SHOP}")
     assert pulled.state.message.startswith("1 pulled")
     assert stranger.calls == []

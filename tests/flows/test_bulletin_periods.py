@@ -76,9 +76,7 @@ def test_what_is_no_period_is_answered(first, last):
         chosen(date(2026, 3, 3), Every.WEEK, first, last)
 
 
-@pytest.mark.parametrize(
-    "text", ["2026-3-1", "2026-02-30", "yesterday", "20260301", "0001-01-01", "2026-03-01T00:00"]
-)
+@pytest.mark.parametrize("text", ["2026-3-1", "2026-02-30", "yesterday", "20260301", "2026-03-01T00:00"])
 def test_what_is_no_day_is_answered(text):
     with pytest.raises(BadInput, match="is no day"):
         read_day(text, "--from")

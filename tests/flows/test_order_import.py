@@ -202,15 +202,16 @@ def test_bad_rows_go_to_the_quarantine_and_every_row_is_counted(engine, tmp_path
         a_row("4", **PAID),
         a_row("5", paid_fen=100),
         a_row("6", placed_at="2999-01-01 00:00:00"),
+        a_row("7", placed_at="0001-01-01 12:00:00"),
     )
     report = import_orders(engine, file, SHOP)
-    assert (report.rows, report.new, report.quarantined) == (7, 2, 4)
+    assert (report.rows, report.new, report.quarantined) == (8, 2, 5)
     assert report.rows == report.new + report.changed + report.unchanged + report.quarantined + report.later
     assert report.red
     assert sorted(o.no for o in rows(engine, Order)) == ["1", "4"]
     with report.quarantine.open(encoding="utf-8-sig", newline="") as sheet:
         found = [(int(row["line"]), row["column"]) for row in csv.DictReader(sheet)]
-    assert found == [(3, "amount_fen"), (4, "placed_at"), (7, "paid_at"), (8, "placed_at")]
+    assert found == [(3, "amount_fen"), (4, "placed_at"), (7, "paid_at"), (8, "placed_at"), (9, "placed_at")]
     assert report.quarantine.is_relative_to(home())
     assert report.quarantine.stat().st_mode & 0o077 == 0
 

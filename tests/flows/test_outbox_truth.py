@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from orders_told import A_MINUTE, A_SECOND, AN_HOUR, CUTOFF, PAID_AT, fact, order, paid, placed, tell
+from days_told import days_come
+from orders_told import A_MINUTE, A_SECOND, AN_HOUR, CUTOFF, PAID_AT, SHOP, fact, order, paid, placed, tell
 from other_side import DOES_AND_500, NORMAL, OtherSide
 from outbox_told import deliver, later, messages, owe, posting, state
 from returns_told import open_case, tell_return
 from sqlalchemy import update
 
 from flows.dispatch_cutoff import dispatch_cutoff
+from flows.remaking import repromise
 from models import OutboxMessage
 from models.database import transaction
 
@@ -131,3 +133,62 @@ def test_a_command_never_stopped_is_stopped_by_the_next_recall_although_its_own_
     send(bought, there, CUTOFF + A_DAY + A_MINUTE)
     assert [what for what, became in commands(bought) if became == "sent"] == ["ship", "stop_shipping"]
     assert [asked.body["what"] for asked in there.asked] == ["ship", "stop_shipping"]
+
+
+# -- a day that moves -------------------------------------------------------------------------------
+
+MONDAY, TUESDAY = "2026-03-02", "2026-03-03"
+FIRST, SECOND, THIRD = (PAID_AT + minutes * A_MINUTE for minutes in (10, 20, 30))
+
+
+def closes(engine, at, *days: str) -> None:
+    """From now on the shop is closed on these days, and on no others."""
+    days_come(engine, at, closed=list(days))
+    repromise(engine, SHOP, as_of=at)
+
+
+def hears(engine, there, at) -> list[str]:
+    """The days that the buyer was told of so far, by messages that say that the day has moved."""
+    deliver(engine, posting({"buyer": there.url}), at)
+    return [row.payload["on"] for row in messages(engine, what="promise_moved") if row.sent_at]
+
+
+def lapsed(engine) -> list[str]:
+    return [row.lapsed_why for row in messages(engine, what="promise_moved") if row.lapsed_at]
+
+
+def test_a_day_that_moved_back_before_anything_was_told_is_told_to_nobody(bought, there):
+    closes(bought, FIRST, MONDAY)
+    closes(bought, SECOND)
+    assert f"{order(bought).promise_on}" == MONDAY
+    assert hears(bought, there, THIRD) == []
+    assert lapsed(bought) == [
+        "承诺日又有变动 / another day has been promised since",
+        "买家所知的就是这一天 / it is the day that the buyer knows of",
+    ]
+
+
+def test_a_day_that_moves_back_after_the_other_was_told_is_told(bought, there):
+    closes(bought, FIRST, MONDAY)
+    assert hears(bought, there, FIRST) == [TUESDAY]
+    closes(bought, SECOND)
+    assert hears(bought, there, SECOND) == [TUESDAY, MONDAY]
+
+
+def test_a_day_that_moves_back_to_the_last_one_that_left_is_told_once(bought, there):
+    closes(bought, FIRST, MONDAY)
+    hears(bought, there, FIRST)
+    closes(bought, SECOND, MONDAY, TUESDAY)
+    closes(bought, THIRD, MONDAY)
+    assert hears(bought, there, THIRD) == [TUESDAY]
+    assert len(lapsed(bought)) == 2
+
+
+def test_a_day_that_may_have_been_told_is_taken_back(bought, there):
+    hears(bought, there, PAID_AT)  # the day first promised
+    there.behave(lambda asked: DOES_AND_500)
+    closes(bought, FIRST, MONDAY)
+    assert hears(bought, there, FIRST) == []
+    there.behave(lambda asked: NORMAL)
+    closes(bought, SECOND)
+    assert hears(bought, there, SECOND + AN_HOUR) == [MONDAY]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from datetime import timedelta
 from itertools import count
 from random import Random
 
@@ -294,7 +295,7 @@ def test_any_json_that_the_carrier_can_answer_is_a_track_or_a_sentence(engine, m
         with Outside(as_answer(answer)) as carrier:
             monkeypatch.setenv("KEFU_KUAIDI100_URL", carrier.url)
             with suppress(KefuError):
-                track_parcel(engine, "1", SHOP, now=PAID_AT)
+                track_parcel(engine, "1", SHOP, now=PAID_AT + timedelta(days=3))
 
     told()
     assert {fact.outcome for fact in rows(engine, InboxFact)} <= {"unchanged", "changed"}

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from databases import difference, end_state
+from databases import SHOP_FILES, difference, end_state
 from orders_told import (
     PLACED_AT,
     RECEIVER,
@@ -24,8 +24,10 @@ from orders_told import (
 from outside import Answer, Outside
 from sqlalchemy import update
 
+from deployments.shop_files import load_shop_file
 from flows import clock, stopping, sync_orders
 from flows.order_import import import_orders
+from flows.policy_store import apply_policy
 from flows.strangers import decoded
 from flows.sync_orders import FIRST
 from flows.sync_orders import sync_orders as sync
@@ -274,6 +276,14 @@ def test_a_fact_a_little_ahead_of_our_clock_waits_for_its_time_and_one_far_ahead
     [
         (a_record("1", amount_fen=-5), "amount_fen"),
         (a_record("1", placed_at="yesterday"), "placed_at"),
+        (a_record("1", placed_at="0001-01-01T00:00:00Z"), "placed_at"),
+        (
+            a_record("1", placed_at="0001-01-01T00:00:00+08:00", updated_at="0001-01-01T00:00:00+08:00"),
+            "placed_at",
+        ),
+        (a_record("1", delivered_at="9999-12-31T23:59:59-12:00"), "delivered_at"),
+        (a_record("1", paid_at="1970-01-01T08:00:00+08:00"), "paid_at"),
+        (a_record("1", placed_at=1_700_000_000), "placed_at"),
         (a_record("1", waybill="SF1"), "shipped_at"),
         (a_record(None), "no"),
         (a_record("1", items="a bag"), "items"),
@@ -415,6 +425,31 @@ def test_without_an_address_nobody_is_asked(engine):
     report = sync(engine, as_of=clock.now())
     assert (report.as_dict()["shops"], report.red) == ([], False)
     assert tell(engine).outcomes == []
+
+
+def test_which_shops_platforms_nobody_could_ask_is_said(engine, platform):
+    """The README: what has no address waits, and every run says so."""
+    report = pull(engine, platform, a_page(), a_page())
+    assert (report.as_dict()["unasked"], report.red) == ({"urumqi-kitchen": "no_address"}, False)
+    assert pull(engine, platform, a_page(), shop=SHOP).told == ""
+
+
+def test_who_asks_for_a_shop_without_an_address_hears_which_setting_is_missing(engine):
+    report = sync(engine, as_of=clock.now(), shop="urumqi-kitchen")
+    assert report.told == (
+        "没有平台地址(KEFU_PLATFORM_URL),未询问 / no platform address (KEFU_PLATFORM_URL), not asked: "
+        "urumqi-kitchen"
+    )
+    assert not report.red
+
+
+def test_who_asks_for_a_shop_whose_file_names_no_platform_hears_that(engine):
+    [file] = [path for path in SHOP_FILES if path.stem == SHOP]
+    policies = load_shop_file(file)
+    by_mail = policies.gateways.model_copy(update={"platform": None, "buyer": ("sms",)})
+    apply_policy(engine, policies.model_copy(update={"gateways": by_mail}), at=clock.now())
+    assert sync(engine, as_of=clock.now(), shop=SHOP).as_dict()["unasked"] == {SHOP: "no_platform"}
+    assert SHOP not in sync(engine, as_of=clock.now()).told, "nothing is missing there"
 
 
 def test_what_names_another_shop_is_left_aside(engine, platform):

@@ -51,13 +51,31 @@ def test_a_time_without_offset_is_the_shop_s(text):
         "2020-02-30 10:00:00",
         "2020-02-01",
         "yesterday",
-        "0001-01-01 00:00:00",
+        "45000",
+        "45000.375",
+        "1700000000",
+        "2020-02-01 10:00:00+24:00",
         "2020-02-01 24:00:00",
         "20200201T100000",
     ],
 )
 def test_what_is_no_time_is_refused(text):
     with pytest.raises(CellError, match="is not a time"):
+        Clock(SHANGHAI, NOW).moment(text, "t")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0001-01-01 00:00:00",
+        "0001-01-01 10:00:00",
+        "1899/12/30 0:00",
+        "1970-01-01T08:00",
+        "9999-12-31 23:59:59",
+    ],
+)
+def test_a_year_that_can_not_be_meant_is_refused(text):
+    with pytest.raises(CellError, match="give a year from 2000 to 2999"):
         Clock(SHANGHAI, NOW).moment(text, "t")
 
 
