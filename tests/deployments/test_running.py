@@ -151,7 +151,7 @@ def test_a_second_start_beside_the_first_is_told_where_it_runs(tmp_path: Path):
     home, port = tmp_path / "prefect", free_port()
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(start_server, home, port)
-        wait_for((home / "server.log").exists)  # it takes its port seconds later
+        wait_until((home / "server.log").exists, "it does not start")  # it takes its port seconds later
         for asked in (port, free_port()):
             with pytest.raises(
                 ServerUnavailable, match=f"已在运行或正在启动.* at http://127.0.0.1:{port}: open"
